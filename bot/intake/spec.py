@@ -1,0 +1,74 @@
+"""What a person asked for, as plain values: the job's options, and one wish per picture."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from providers.base import Lane, Size
+
+
+@dataclass(frozen=True, slots=True)
+class JobSpec:
+    """The options of a job, as asked; None where the person left the choice to the program."""
+
+    template: str | None = None
+    """Jinja2 text with the sheet's columns as variables; None when every row brings its own `prompt`."""
+    provider: str | None = None
+    model: str | None = None
+    size: Size | None = None
+    """Size of the picture to deliver. What is generated follows from it (`ModelCard.fit`)."""
+    quality: str | None = None
+    background: str | None = None
+    variants: int = 1
+    """Pictures for each prompt."""
+    lane: Lane = Lane.BATCH
+    budget_usd: Decimal | None = None
+    """The job is refused when its highest price passes this."""
+    title: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SheetRow:
+    """A good line of the sheet."""
+
+    number: int
+    """1 for the first data row."""
+    line: int
+    """The line of the file where the row begins, as an editor shows it (the header is usually line 1)."""
+    cells: Mapping[str, str]
+    """By column name as written in the header, every column present."""
+
+
+@dataclass(frozen=True, slots=True)
+class BadRow:
+    """A line that cannot be used, and why."""
+
+    number: int
+    line: int
+    cells: Mapping[str, str]
+    problem: str
+    """One sentence: what is wrong and what to do. Does not repeat the line number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """One picture a row asks for."""
+
+    row: int
+    key: str
+    """The row's `sku` or `id`, or `row-N`; used in file names, not necessarily unique."""
+    variant: int
+    """1, 2, ... within the row, over choices and variants together."""
+    prompt: str
+    provider: str | None = None
+    model: str | None = None
+    size: Size | None = None
+    quality: str | None = None
+    background: str | None = None
+    references: tuple[str, ...] = ()
+    """Addresses (https://...), or names of files given with the sheet."""
+    alt_text: str = ""
+    choice: Mapping[str, str] = field(default_factory=dict)
+    """Which word was chosen in each choice list, for naming and comparison."""

@@ -1,0 +1,251 @@
+"""What each model can do and what it costs, read from `catalogue.toml` and the operator's own file.
+
+Facts about vendors are data with a source and a date; nothing here is guessed. A price that is not known
+is None, never zero.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Mapping
+from datetime import date, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from providers.base import Lane, Size
+
+CATALOGUE = Path(__file__).with_name("catalogue.toml")
+"""The catalogue shipped with the program."""
+
+RETIRING_SOON = timedelta(days=30)
+"""How long before its shutdown a model is warned about."""
+
+
+def _size(value: Any) -> Any:
+    return Size.parse(value) if isinstance(value, str) else value
+
+
+ParsedSize = Annotated[Size, BeforeValidator(_size)]
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+
+
+class SizeRule(_Frozen):
+    """Any width and height within these bounds can be made."""
+
+    multiple: int = 1
+    max_side: int
+    max_ratio: Decimal
+    """Longest side divided by shortest."""
+    min_pixels: int
+    max_pixels: int
+
+    def allows(self, size: Size) -> bool:
+        longest, shortest = max(size.width, size.height), min(size.width, size.height)
+        return (
+            size.width % self.multiple == 0
+            and size.height % self.multiple == 0
+            and longest <= self.max_side
+            and longest <= shortest * self.max_ratio
+            and self.min_pixels <= size.pixels <= self.max_pixels
+        )
+
+    def smallest_covering(self, wanted: Size) -> Size | None:
+        """The smallest size of the wanted shape that covers it, or None if the rule has none."""
+        step = self.multiple
+        width = -(-wanted.width // step) * step
+        while width <= self.max_side:
+            height = -(-max(wanted.height, round(width / wanted.ratio)) // step) * step
+            candidate = Size(width, height)
+            if candidate.pixels > self.max_pixels:
+                return None
+            if self.allows(candidate):
+                return candidate
+            width += step
+        return None
+
+
+class PricePoint(_Frozen):
+    """The list price of one picture in the live lane, in USD."""
+
+    usd: Decimal
+    quality: str | None = None
+    """None: whatever the quality."""
+    size: ParsedSize | None = None
+    """None: whatever the size."""
+
+
+class TokenPrices(_Frozen):
+    """USD per million tokens in the live lane."""
+
+    text_in: Decimal
+    image_in: Decimal
+    image_out: Decimal
+
+
+class Price(_Frozen):
+    """What one picture will cost, in USD: `low` and `high` are equal where the price is listed."""
+
+    low: Decimal
+    high: Decimal
+
+    def __mul__(self, count: int) -> Price:
+        return Price(low=self.low * count, high=self.high * count)
+
+    def __add__(self, other: Price) -> Price:
+        return Price(low=self.low + other.low, high=self.high + other.high)
+
+
+class Limits(_Frozen):
+    """What the vendor takes at once. None: no limit known."""
+
+    items_per_submission: int = 1
+    bytes_per_submission: int | None = None
+    output_bytes_per_submission: int | None = None
+    """Expected bytes of one submission's results that can still be fetched reliably."""
+    open_submissions: int | None = None
+    submissions_per_hour: int | None = None
+    requests_per_second: float | None = None
+    concurrency: int = 4
+    """Live calls at once."""
+
+
+class ModelCard(_Frozen):
+    """One model of one provider: its abilities, limits and prices, each figure with its source."""
+
+    id: str
+    provider: str
+    title: str = ""
+    lanes: frozenset[Lane]
+    source: str
+    checked: date
+    """The day the figures were last compared with the source."""
+
+    prompt_limit: int
+    """Longest prompt in characters; longer ones are refused by us, since vendors cut them silently."""
+    sizes: tuple[ParsedSize, ...] = ()
+    """The sizes the vendor lists, those with a price first."""
+    size_rule: SizeRule | None = None
+    default_size: ParsedSize = Size(1024, 1024)
+    qualities: tuple[str, ...] = ()
+    default_quality: str | None = None
+    references: int = 0
+    """How many reference pictures one request may carry."""
+    transparency: bool = False
+    vector: bool = False
+    images_per_request: int = 1
+    output_bytes: int = 2_500_000
+    """Typical bytes of one result on the wire at 1024x1024 (base64 included)."""
+
+    limits: Limits = Limits()
+    result_lifetime: timedelta = timedelta(days=30)
+    """How long results can be fetched after the submission ended."""
+    window: timedelta = timedelta(hours=24)
+    """The promised batch window."""
+    typical_batch: timedelta = timedelta(hours=2)
+    """What a batch usually takes; for the estimate shown, never for a decision."""
+    typical_call: timedelta = timedelta(seconds=20)
+    """What a live call usually takes; for the estimate shown."""
+
+    prices: tuple[PricePoint, ...] = ()
+    tokens: TokenPrices | None = None
+    batch_factor: Decimal = Decimal("0.5")
+    """Batch price divided by live price."""
+
+    shutdown: date | None = None
+    successor: str | None = None
+
+    def retired(self, today: date) -> bool:
+        return self.shutdown is not None and today >= self.shutdown
+
+    def retiring(self, today: date) -> bool:
+        """Still works, but not for long."""
+        return self.shutdown is not None and today < self.shutdown <= today + RETIRING_SOON
+
+    def fit(self, wanted: Size) -> Size | None:
+        """The cheapest size this model can make that covers `wanted` in its shape.
+
+        A listed size of (nearly) the same shape wins, because its price is known; else the smallest the
+        rule allows; else None. Where nothing is large enough the largest size of that shape is given:
+        pictures are then enlarged on delivery, and the plan warns.
+        """
+        same_shape = [s for s in self.sizes if abs(s.ratio / wanted.ratio - 1) < 0.01]
+        covering = sorted((s for s in same_shape if s.covers(wanted)), key=lambda s: s.pixels)
+        if covering:
+            return covering[0]
+        if self.size_rule:
+            by_rule = self.size_rule.smallest_covering(wanted)
+            if by_rule:
+                return by_rule
+        if same_shape:
+            return max(same_shape, key=lambda s: s.pixels)
+        if self.size_rule:
+            return None
+        cropped = sorted((s for s in self.sizes if s.covers(wanted)), key=lambda s: s.pixels)
+        if cropped:
+            return cropped[0]
+        return min(self.sizes, key=lambda s: abs(s.ratio - wanted.ratio), default=None)
+
+    def price(self, lane: Lane, size: Size, quality: str | None) -> Price | None:
+        """List price of one picture, or None when nobody has published it.
+
+        A size between two listed ones is bracketed by their prices; outside the listed range it is
+        unknown. Formula: live price x `batch_factor` in the batch lane.
+        """
+        quality = quality or self.default_quality
+        points = [p for p in self.prices if p.quality in (None, quality)]
+        factor = self.batch_factor if lane is Lane.BATCH else Decimal(1)
+        exact = [p.usd for p in points if p.size in (None, size)]
+        if exact:
+            return Price(low=exact[0] * factor, high=exact[0] * factor)
+        smaller = [p for p in points if p.size and p.size.pixels <= size.pixels]
+        larger = [p for p in points if p.size and p.size.pixels >= size.pixels]
+        if not smaller or not larger:
+            return None
+        nearest_below = max(p.size.pixels for p in smaller if p.size)
+        nearest_above = min(p.size.pixels for p in larger if p.size)
+        bracket = [
+            p.usd for p in (*smaller, *larger) if p.size and p.size.pixels in (nearest_below, nearest_above)
+        ]
+        return Price(low=min(bracket) * factor, high=max(bracket) * factor)
+
+    def expected_output_bytes(self, size: Size) -> int:
+        """Bytes one result of this size is expected to take on the wire (scaled by pixels)."""
+        return max(1, round(self.output_bytes * size.pixels / (1024 * 1024)))
+
+
+class CatalogueError(ValueError):
+    """A catalogue file is wrong; the message names the file, the entry and what to do."""
+
+
+class _File(_Frozen):
+    model: tuple[ModelCard, ...] = Field(default=())
+
+
+def load(*files: Path) -> Mapping[str, Mapping[str, ModelCard]]:
+    """Models by provider and id. Later files replace single entries of earlier ones.
+
+    Raises CatalogueError naming the file and the field.
+    """
+    found: dict[str, dict[str, ModelCard]] = {}
+    for card in _cards((CATALOGUE, *files)):
+        found.setdefault(card.provider, {})[card.id] = card
+    return found
+
+
+def _cards(files: Iterable[Path]) -> Iterable[ModelCard]:
+    for file in files:
+        try:
+            data = tomllib.loads(file.read_text(encoding="utf-8"))
+            yield from _File.model_validate(data).model
+        except (OSError, tomllib.TOMLDecodeError) as problem:
+            raise CatalogueError(f"The catalogue {file} cannot be read: {problem}") from problem
+        except ValidationError as problem:
+            first = problem.errors()[0]
+            where = ".".join(str(part) for part in first["loc"])
+            raise CatalogueError(f"The catalogue {file} is wrong at {where}: {first['msg']}") from problem
