@@ -10,9 +10,11 @@ from typing import Final, Literal
 
 from PIL import Image, ImageDraw
 
+from bot.imaging.colour import to_srgb
 from bot.imaging.disclosure import MADE_WITH_A_MODEL, xmp_packet
-from bot.imaging.lettering import fit, font_for, printable, wrap
+from bot.imaging.lettering import fit, length, wrap, write
 from bot.imaging.pictures import NotAPicture, has_alpha, open_picture
+from providers.base import Size
 
 CELLS_PER_PAGE: Final = 30
 """Six by five: beyond it the captions stop being readable in a chat window."""
@@ -20,12 +22,15 @@ CELLS_PER_PAGE: Final = 30
 MAX_BYTES: Final = 2_000_000
 """A sheet is kept under this by lowering the JPEG quality."""
 
+Point = tuple[int, int]
 Outcome = Literal["ready", "refused", "failed", "cancelled", "waiting"]
 
 _WIDTH: Final = 1600
 _MARGIN: Final = 40
 _GAP: Final = 20
-_HEADER: Final = 108
+_HEADER: Final = 124
+_CARD_WIDTH: Final = {1: 720, 2: 600}
+"""Cards of sheets with fewer columns than fill the width."""
 
 _INK: Final = "#1d1c1d"
 _GREY: Final = "#616061"
@@ -69,31 +74,39 @@ class Cell:
 
 
 def contact_sheet(
-    cells: Sequence[Cell], *, title: str, page: int = 1, pages: int = 1, counts: str = ""
+    cells: Sequence[Cell],
+    *,
+    title: str,
+    page: int = 1,
+    pages: int = 1,
+    counts: str = "",
+    shape: Size | None = None,
 ) -> bytes:
-    """A page of up to 30 cells as a JPEG under 2 MB, 1600 px wide.
+    """A page of up to 30 cells as a JPEG under 2 MB, about 1600 px wide (less for one or two cells).
 
     `counts` is the second line of the header, for figures of the whole job; left empty, it counts this
-    page's cells. One picture is decoded at a time; one that cannot be read becomes a “No preview” cell.
+    page's cells. `shape` is the size most pictures have, for cards of that shape instead of squares.
+    One picture is decoded at a time; one that cannot be read becomes a “No preview” cell.
     Raises ValueError for no cells or too many.
     """
     if not 1 <= len(cells) <= CELLS_PER_PAGE:
         raise ValueError(f"a sheet has 1 to {CELLS_PER_PAGE} cells, not {len(cells)}")
     columns = _columns(len(cells))
-    side = (_WIDTH - 2 * _MARGIN - (columns - 1) * _GAP) // columns
+    card = _card(columns, shape)
     caption_px = 24 if columns <= 4 else 20
-    row_height = side + caption_px + 2 * _GAP
+    row_height = card[1] + caption_px + 2 * _GAP
+    width = 2 * _MARGIN + columns * card[0] + (columns - 1) * _GAP
     height = _HEADER + ceil(len(cells) / columns) * row_height + _MARGIN // 2
-    sheet = Image.new("RGB", (_WIDTH, height), _PAPER)
+    sheet = Image.new("RGB", (width, height), _PAPER)
     draw = ImageDraw.Draw(sheet)
-    _draw_header(draw, title, counts or count_words(cells), f"{page} / {pages}" if pages > 1 else "")
+    _draw_header(draw, width, title, counts or count_words(cells), f"{page} / {pages}" if pages > 1 else "")
     for index, cell in enumerate(cells):
-        left = _MARGIN + index % columns * (side + _GAP)
+        left = _MARGIN + index % columns * (card[0] + _GAP)
         top = _HEADER + index // columns * row_height
-        _draw_cell(sheet, draw, cell, (left, top), side)
-        font = font_for(cell.caption, caption_px)
-        text = fit(cell.caption, font, side, keep_end=True)
-        draw.text((left + side / 2, top + side + _GAP / 2), text, _INK, font, anchor="ma")
+        _draw_cell(sheet, draw, cell, (left, top), card)
+        caption = fit(cell.caption, caption_px, card[0], keep_end=True)
+        baseline = (left + card[0] / 2, top + card[1] + _GAP * 0.6 + caption_px * 0.8)
+        write(draw, baseline, caption, caption_px, _INK, align="centre")
     return _under(sheet, MAX_BYTES)
 
 
@@ -109,55 +122,53 @@ def count_words(cells: Sequence[Cell]) -> str:
 
 
 def _columns(cells: int) -> int:
-    """Few pictures large, many small; four as two by two would make a very tall sheet."""
-    for most, columns in ((4, cells), (6, 3), (12, 4), (20, 5)):
-        if cells <= most:
-            return max(columns, 2)
-    return 6
+    """Few pictures large, many small, and the fewest empty places in the last row."""
+    if cells <= 4:
+        return cells
+    choices = (3, 4) if cells <= 9 else (4, 5) if cells <= 20 else (5, 6)
+    return min(choices, key=lambda columns: (-cells % columns, -columns))
 
 
-def _draw_header(draw: ImageDraw.ImageDraw, title: str, counts: str, page: str) -> None:
-    right = _WIDTH - _MARGIN
-    page_font = font_for(page, 26)
-    draw.text((right, 34), page, _GREY, page_font, anchor="ra")
-    room = right - _MARGIN - (page_font.getlength(page) + 40 if page else 0)
-    title_font = font_for(title, 38)
-    draw.text(
-        (_MARGIN, 24), fit(title, title_font, room), _INK, title_font, stroke_width=0.5, stroke_fill=_INK
-    )
-    counts_font = font_for(counts, 22)
-    draw.text((_MARGIN, 70), fit(counts, counts_font, right - _MARGIN), _GREY, counts_font)
+def _card(columns: int, shape: Size | None) -> tuple[int, int]:
+    """Width and height of a cell's card."""
+    width = _CARD_WIDTH.get(columns) or (_WIDTH - 2 * _MARGIN - (columns - 1) * _GAP) // columns
+    ratio = min(max(shape.ratio, 0.6), 1.8) if shape else 1.0
+    return width, round(width / ratio)
 
 
-def _draw_cell(
-    sheet: Image.Image, draw: ImageDraw.ImageDraw, cell: Cell, at: tuple[int, int], side: int
-) -> None:
+def _draw_header(draw: ImageDraw.ImageDraw, width: int, title: str, counts: str, page: str) -> None:
+    right = width - _MARGIN
+    write(draw, (right, 62), page, 26, _GREY, align="right")
+    room = right - _MARGIN - (length(page, 26) + 40 if page else 0)
+    write(draw, (_MARGIN, 62), fit(title, 38, room), 38, _INK, bold=True)
+    write(draw, (_MARGIN, 98), fit(counts, 22, right - _MARGIN), 22, _GREY)
+
+
+def _draw_cell(sheet: Image.Image, draw: ImageDraw.ImageDraw, cell: Cell, at: Point, card: Point) -> None:
     content = cell.picture() if callable(cell.picture) else cell.picture
-    shown = False
-    if content:
-        try:
-            _draw_picture(sheet, draw, content, at, side)
-            shown = True
-        except NotAPicture:
-            shown = False
-    if not shown:
-        _draw_placeholder(draw, cell, at, side)
+    try:
+        if content:
+            _draw_picture(sheet, draw, content, at, card)
+        else:
+            _draw_placeholder(draw, cell, at, card)
+    except NotAPicture:
+        _draw_placeholder(draw, cell, at, card)
     _draw_badge(sheet, str(cell.number), at)
 
 
 def _draw_picture(
-    sheet: Image.Image, draw: ImageDraw.ImageDraw, content: bytes, at: tuple[int, int], side: int
+    sheet: Image.Image, draw: ImageDraw.ImageDraw, content: bytes, at: Point, card: Point
 ) -> None:
-    """The whole picture on a card, as large as fits; see-through parts show a check pattern."""
-    image = open_picture(content, at_least=(side, side))
-    scale = min(side / image.width, side / image.height)
-    size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
-    # Two steps of reduction are plenty for a thumbnail; and never a blown-up icon.
-    if scale < 1:
+    """The whole picture on its card, as large as fits; see-through parts show a check pattern."""
+    image = open_picture(content, at_least=card)
+    scale = min(card[0] / image.width, card[1] / image.height)
+    if scale < 1:  # an icon is not blown up
+        size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
         image = image.resize(size, Image.Resampling.LANCZOS, reducing_gap=2.0)
-    box = (at[0], at[1], at[0] + side - 1, at[1] + side - 1)
+    image, _ = to_srgb(image, image.info.get("icc_profile"))
+    box = (at[0], at[1], at[0] + card[0] - 1, at[1] + card[1] - 1)
     draw.rectangle(box, _CARD)
-    place = (at[0] + (side - image.width) // 2, at[1] + (side - image.height) // 2)
+    place = (at[0] + (card[0] - image.width) // 2, at[1] + (card[1] - image.height) // 2)
     if has_alpha(image):
         _draw_check(draw, place, image.size)
         rgba = image.convert("RGBA")
@@ -167,7 +178,7 @@ def _draw_picture(
     draw.rectangle(box, outline=_LINE)
 
 
-def _draw_check(draw: ImageDraw.ImageDraw, at: tuple[int, int], size: tuple[int, int]) -> None:
+def _draw_check(draw: ImageDraw.ImageDraw, at: Point, size: Point) -> None:
     step = 16
     draw.rectangle((*at, at[0] + size[0] - 1, at[1] + size[1] - 1), _PAPER)
     for y in range(0, size[1], step):
@@ -176,34 +187,29 @@ def _draw_check(draw: ImageDraw.ImageDraw, at: tuple[int, int], size: tuple[int,
             draw.rectangle((at[0] + x, at[1] + y, *end), _CHECK)
 
 
-def _draw_placeholder(draw: ImageDraw.ImageDraw, cell: Cell, at: tuple[int, int], side: int) -> None:
+def _draw_placeholder(draw: ImageDraw.ImageDraw, cell: Cell, at: Point, card: Point) -> None:
     look = _LOOKS[cell.outcome]
-    draw.rounded_rectangle((*at, at[0] + side - 1, at[1] + side - 1), 12, look.card)
-    word_px, reason_px = max(20, side // 11), max(16, side // 16)
-    font = font_for(cell.reason, reason_px)
-    lines = wrap(cell.reason, font, side - 36, 4)
-    middle = at[0] + side / 2
-    top = at[1] + (side - word_px * 1.5 - len(lines) * reason_px * 1.35) / 2
-    word_font = font_for(look.word, word_px)
-    draw.text(
-        (middle, top), look.word, look.ink, word_font, anchor="ma", stroke_width=0.4, stroke_fill=look.ink
-    )
-    top += word_px * 1.5
+    draw.rounded_rectangle((*at, at[0] + card[0] - 1, at[1] + card[1] - 1), 12, look.card)
+    word_px, reason_px = max(20, card[0] // 12), max(16, card[0] // 17)
+    lines = wrap(cell.reason, reason_px, card[0] - 36, 4)
+    middle = at[0] + card[0] / 2
+    baseline = at[1] + (card[1] - len(lines) * reason_px * 1.35) / 2 + word_px * 0.35
+    write(draw, (middle, baseline), look.word, word_px, look.ink, align="centre", bold=True)
+    baseline += word_px * 0.3
     for line in lines:
-        draw.text((middle, top), line, look.ink, font, anchor="ma")
-        top += reason_px * 1.35
+        baseline += reason_px * 1.35
+        write(draw, (middle, baseline), line, reason_px, look.ink, align="centre")
 
 
-def _draw_badge(sheet: Image.Image, number: str, at: tuple[int, int]) -> None:
+def _draw_badge(sheet: Image.Image, number: str, at: Point) -> None:
     """The number on a dark pill that is readable over any picture, with smooth edges."""
-    font = font_for(number, 24)
-    width, height = max(44, round(font.getlength(number)) + 24), 36
+    width, height = max(44, round(length(number, 24)) + 24), 36
     pill = Image.new("L", (width * 4, height * 4), 0)
     ImageDraw.Draw(pill).rounded_rectangle((0, 0, width * 4 - 1, height * 4 - 1), height * 2, 255)
     place = (at[0] + 10, at[1] + 10)
     sheet.paste(_INK, place, pill.resize((width, height), Image.Resampling.LANCZOS).point(lambda v: v * 0.86))
-    centre = (place[0] + width / 2, place[1] + height / 2)
-    ImageDraw.Draw(sheet).text(centre, printable(number), "white", font, anchor="mm", stroke_width=0.3)
+    baseline = (place[0] + width / 2, place[1] + height / 2 + 8.5)
+    write(ImageDraw.Draw(sheet), baseline, number, 24, "#ffffff", align="centre")
 
 
 def _under(sheet: Image.Image, limit: int) -> bytes:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import unicodedata
 from functools import cache, lru_cache
-from typing import Final
+from typing import Final, Literal
 
-from PIL import ImageFont
+from PIL import ImageDraw, ImageFont
 
 Font = ImageFont.FreeTypeFont
+Align = Literal["left", "centre", "right"]
 
 _OTHER_FONTS: Final = (
     "DejaVuSans.ttf",
@@ -31,16 +32,48 @@ _MAX_TEXT: Final = 500
 """Longer text is cut before it is measured: captions come from people's sheets."""
 
 
-def font_for(text: str, size_px: float) -> Font:
-    """The first font that has every letter of the text, or the bundled one."""
-    bundled = _font("", size_px)
-    letters = frozenset(letter for letter in text[:_MAX_TEXT] if not letter.isspace())
-    if not letters or _draws_all("", letters):
-        return bundled
-    for name in _OTHER_FONTS:
-        if _is_here(name) and _draws_all(name, letters):
-            return _font(name, size_px)
-    return bundled
+def runs(text: str, size_px: float) -> list[tuple[str, Font]]:
+    """The text in stretches that one font can draw, each with its font.
+
+    Letters no font here has (Chinese without a Chinese font, emoji) become one “…” per stretch.
+    """
+    found: list[tuple[str, str]] = []
+    for letter in printable(text):
+        name = _font_name(letter, found[-1][1] if found else "")
+        if name is None:
+            letter, name = "…", ""
+            if found and found[-1][0].endswith("…"):
+                continue
+        if found and found[-1][1] == name:
+            found[-1] = (found[-1][0] + letter, name)
+        else:
+            found.append((letter, name))
+    return [(stretch, _font(name, size_px)) for stretch, name in found]
+
+
+def length(text: str, size_px: float) -> float:
+    """How wide the text is when written, in px."""
+    return sum(font.getlength(stretch) for stretch, font in runs(text, size_px))
+
+
+def write(
+    draw: ImageDraw.ImageDraw,
+    at: tuple[float, float],
+    text: str,
+    size_px: float,
+    ink: str,
+    *,
+    align: Align = "left",
+    bold: bool = False,
+) -> None:
+    """Write one line; `at` is the left end, middle or right end of its baseline."""
+    x, y = at
+    if align != "left":
+        x -= length(text, size_px) / (2 if align == "centre" else 1)
+    for stretch, font in runs(text, size_px):
+        # The bundled font has one weight; a thin outline of the same ink makes the heavier one.
+        draw.text((x, y), stretch, ink, font, anchor="ls", stroke_width=size_px / 70 if bold else 0)
+        x += font.getlength(stretch)
 
 
 def printable(text: str) -> str:
@@ -51,36 +84,36 @@ def printable(text: str) -> str:
     return " ".join(unicodedata.normalize("NFC", "".join(spaced)).split())
 
 
-def fit(text: str, font: Font, width_px: float, *, keep_end: bool = False) -> str:
+def fit(text: str, size_px: float, width_px: float, *, keep_end: bool = False) -> str:
     """The text cut with an ellipsis to at most `width_px`; `keep_end` cuts in the middle.
 
     Article numbers often differ in their last letters, so they want the middle cut.
     """
     text = printable(text)
-    if font.getlength(text) <= width_px:
+    if length(text, size_px) <= width_px:
         return text
     low, high = 0, len(text)
     while low < high:  # the most letters that still fit
         middle = (low + high + 1) // 2
-        if font.getlength(_cut(text, middle, keep_end)) <= width_px:
+        if length(_cut(text, middle, keep_end), size_px) <= width_px:
             low = middle
         else:
             high = middle - 1
     return _cut(text, low, keep_end)
 
 
-def wrap(text: str, font: Font, width_px: float, max_lines: int) -> list[str]:
+def wrap(text: str, size_px: float, width_px: float, max_lines: int) -> list[str]:
     """The text broken between words into at most `max_lines` lines, the last one cut if need be."""
     lines: list[str] = []
     words = printable(text).split()
     while words and len(lines) < max_lines:
         if len(lines) == max_lines - 1:
-            lines.append(fit(" ".join(words), font, width_px))
+            lines.append(fit(" ".join(words), size_px, width_px))
             break
         count = 1
-        while count < len(words) and font.getlength(" ".join(words[: count + 1])) <= width_px:
+        while count < len(words) and length(" ".join(words[: count + 1]), size_px) <= width_px:
             count += 1
-        lines.append(fit(" ".join(words[:count]), font, width_px))
+        lines.append(fit(" ".join(words[:count]), size_px, width_px))
         del words[:count]
     return lines
 
@@ -111,8 +144,14 @@ def _is_here(name: str) -> bool:
     return True
 
 
-def _draws_all(name: str, letters: frozenset[str]) -> bool:
-    return all(_draws(name, letter) for letter in letters)
+@lru_cache(maxsize=8192)
+def _font_name(letter: str, before: str) -> str | None:
+    """The font for a letter after a stretch in the font `before`; None when no font has it."""
+    if unicodedata.combining(letter) or letter == " ":
+        return before  # an accent belongs to the letter it stands on, and a space to either side
+    if _draws("", letter):
+        return ""
+    return next((name for name in _OTHER_FONTS if _is_here(name) and _draws(name, letter)), None)
 
 
 @lru_cache(maxsize=8192)
