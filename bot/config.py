@@ -1,0 +1,214 @@
+"""Settings: where the program's values come from. Policy: the rules it works by.
+
+Values come from the environment, then `.env`, then one TOML file (`imgbatch.toml`, or IMGBATCH_CONFIG),
+first found wins. Names are the conventional ones where they exist, IMGBATCH_* for the rest.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from dotenv import dotenv_values
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+
+from bot.imaging.renditions import RenderPolicy
+from bot.watch.alerts import AlertRules
+
+
+class SettingsError(ValueError):
+    """A setting is wrong; the message names it, where it came from, and what to do."""
+
+
+class Settings(BaseModel):
+    """Every setting, by its environment name in lower case. Frozen; secrets never print."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
+
+    slack_bot_token: SecretStr | None = Field(None, description="Bot token (xoxb-...)")
+    slack_app_token: SecretStr | None = Field(None, description="App-level token for Socket Mode (xapp-...)")
+    slack_signing_secret: SecretStr | None = Field(None, description="Signing secret, for Slack over HTTP")
+    slack_api_url: str = Field("https://slack.com/api/", description="Where Slack's Web API is")
+
+    openai_api_key: SecretStr | None = Field(None, description="Key for OpenAI")
+    openai_base_url: str | None = Field(None, description="Another address for OpenAI's API")
+    gemini_api_key: SecretStr | None = Field(None, description="Key for Google Gemini")
+    gemini_base_url: str | None = Field(None, description="Another address for Gemini's API")
+    xai_api_key: SecretStr | None = Field(None, description="Key for xAI")
+    xai_base_url: str | None = Field(None, description="Another address for xAI's API")
+    fal_key: SecretStr | None = Field(None, description="Key for fal.ai")
+    fal_base_url: str | None = Field(None, description="Another address for fal.ai's queue")
+    bfl_api_key: SecretStr | None = Field(None, description="Key for Black Forest Labs")
+    bfl_base_url: str | None = Field(None, description="Another address for Black Forest Labs' API")
+    recraft_api_token: SecretStr | None = Field(None, description="Token for Recraft")
+    recraft_base_url: str | None = Field(None, description="Another address for Recraft's API")
+
+    imgbatch_data: Path = Field(Path("imgbatch-data"), description="Folder for the database and the pictures")
+    imgbatch_database_url: str | None = Field(
+        None, description="PostgreSQL instead of SQLite: postgresql+psycopg://..."
+    )
+    imgbatch_provider: str | None = Field(None, description="Provider used when nobody names one")
+    imgbatch_catalogue: Path | None = Field(None, description="Your own model and price entries (TOML)")
+    imgbatch_poll_seconds: int = Field(300, ge=1, le=86400, description="Longest wait between two polls")
+    imgbatch_look_up_seconds: int = Field(
+        30, ge=0, le=3600, description="Wait before a lost submission is looked up"
+    )
+    imgbatch_attempts: int = Field(3, ge=1, le=20, description="How often one picture is tried")
+    imgbatch_retry_seconds: int = Field(20, ge=0, le=86400, description="First wait before a retry; it doubles")
+    imgbatch_budget_usd: Decimal | None = Field(None, gt=0, description="No job may cost more than this")
+    imgbatch_chunk_rows: int | None = Field(None, ge=1, description="At most this many items a submission")
+    imgbatch_alert_channel: str | None = Field(None, description="Slack channel id that also gets alerts")
+    imgbatch_target_rate: float = Field(0.98, gt=0, le=1, description="Success rate aimed at")
+    imgbatch_alert_rate: float = Field(0.95, gt=0, le=1, description="Success rate below which people are told")
+    imgbatch_format: str = Field("webp", description="Format of the web files: webp, jpeg or png")
+    imgbatch_quality: int = Field(82, ge=1, le=100, description="Quality of the web files")
+    imgbatch_fit: str = Field("cover", description="cover, contain, inside or stretch")
+    imgbatch_disclosure: bool = Field(True, description="Write the AI-disclosure label into the files")
+    imgbatch_port: int = Field(8080, ge=0, le=65535, description="Port of health checks and Slack over HTTP")
+    imgbatch_host: str = Field("127.0.0.1", description="Address the port is opened on")
+    imgbatch_log: str = Field("info", description="debug, info, warning or error")
+
+    @field_validator("imgbatch_format", "imgbatch_fit", "imgbatch_log")
+    @classmethod
+    def _known_word(cls, value: str, info: Any) -> str:
+        words = _WORDS[info.field_name]
+        if value.lower() not in words:
+            raise ValueError(f"is “{value}”; use one of {', '.join(words)}")
+        return value.lower()
+
+    @property
+    def database_url(self) -> str:
+        return self.imgbatch_database_url or f"sqlite:///{self.imgbatch_data / 'imgbatch.db'}"
+
+    def named(self, name: str) -> str | None:
+        """The plain value of a variable, secret or not: for handing keys to adapters."""
+        value = getattr(self, name.lower(), None)
+        if isinstance(value, SecretStr):
+            return value.get_secret_value()
+        return None if value is None else str(value)
+
+
+_WORDS = {
+    "imgbatch_format": ("webp", "jpeg", "png"),
+    "imgbatch_fit": ("cover", "contain", "inside", "stretch"),
+    "imgbatch_log": ("debug", "info", "warning", "error"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """Settings, and where each value that is not a default came from."""
+
+    settings: Settings
+    origins: Mapping[str, str]
+
+    def lines(self) -> list[tuple[str, str, str, str]]:
+        """(name, value with secrets masked, origin, meaning) for each setting."""
+        rows = []
+        for field, info in Settings.model_fields.items():
+            value = getattr(self.settings, field)
+            shown = "" if value is None else masked(value) if isinstance(value, SecretStr) else str(value)
+            rows.append(
+                (field.upper(), shown, self.origins.get(field, "default"), info.description or "")
+            )
+        return rows
+
+
+def masked(secret: SecretStr) -> str:
+    """Enough of a secret to recognise it, never enough to use it."""
+    plain = secret.get_secret_value()
+    return f"{plain[:5]}…({len(plain)} characters)" if len(plain) > 16 else "…"
+
+
+def load(environ: Mapping[str, str] | None = None, folder: Path | None = None) -> Loaded:
+    """Read the settings. Raises SettingsError with one sentence."""
+    environ = os.environ if environ is None else environ
+    folder = folder or Path.cwd()
+    file = Path(environ.get("IMGBATCH_CONFIG", folder / "imgbatch.toml"))
+    sources: list[tuple[str, Mapping[str, Any]]] = [
+        ("environment", environ),
+        (".env", dotenv_values(folder / ".env") if (folder / ".env").is_file() else {}),
+        (file.name, _toml(file, required="IMGBATCH_CONFIG" in environ)),
+    ]
+    values: dict[str, Any] = {}
+    origins: dict[str, str] = {}
+    for field in Settings.model_fields:
+        for origin, source in sources:
+            value = source.get(field.upper(), source.get(field))
+            if value not in (None, ""):
+                values[field], origins[field] = value, origin
+                break
+    try:
+        return Loaded(Settings(**values), origins)
+    except ValidationError as problem:
+        first = problem.errors()[0]
+        field = str(first["loc"][0])
+        what = first["msg"].removeprefix("Value error, ")
+        raise SettingsError(f"{field.upper()} (from {origins.get(field, 'default')}): {what}") from None
+
+
+def _toml(file: Path, *, required: bool) -> Mapping[str, Any]:
+    if not file.is_file():
+        if required:
+            raise SettingsError(f"IMGBATCH_CONFIG names {file}, which does not exist")
+        return {}
+    try:
+        values = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
+        raise SettingsError(f"{file} is not valid TOML: {problem}") from None
+    unknown = sorted(key for key in values if key.lower() not in Settings.model_fields)
+    if unknown:
+        raise SettingsError(f"{file} has the unknown setting {unknown[0]}; see `imgbatch doctor` for the names")
+    return {key.lower(): value for key, value in values.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The rules the stages decide by."""
+
+    attempts: int = 3
+    """How often one item may be tried."""
+    poll_most: timedelta = timedelta(minutes=5)
+    """Longest wait between two polls of one submission."""
+    poll_least: timedelta = timedelta(seconds=15)
+    """Shortest wait, right after sending and near the expiry of results."""
+    look_up_after: timedelta = timedelta(seconds=30)
+    """A lost submission is looked up this long after it was sent: lists lag behind creations."""
+    retry_first: timedelta = timedelta(seconds=20)
+    retry_most: timedelta = timedelta(hours=1)
+    pause: timedelta = timedelta(minutes=10)
+    """How long a provider that needs a person is left alone before it is tried again."""
+    chunk_items: int | None = None
+    """Fewer items a submission than the vendor allows, for jobs that are often refused."""
+    budget_usd: Decimal | None = None
+    default_provider: str | None = None
+    render: RenderPolicy = RenderPolicy()
+    rules: AlertRules = AlertRules()
+
+    @classmethod
+    def of(cls, settings: Settings) -> Policy:
+        """The rules these settings ask for."""
+        poll = timedelta(seconds=settings.imgbatch_poll_seconds)
+        return cls(
+            attempts=settings.imgbatch_attempts,
+            poll_most=poll,
+            poll_least=min(poll, timedelta(seconds=15)),
+            look_up_after=timedelta(seconds=settings.imgbatch_look_up_seconds),
+            retry_first=timedelta(seconds=settings.imgbatch_retry_seconds),
+            chunk_items=settings.imgbatch_chunk_rows,
+            budget_usd=settings.imgbatch_budget_usd,
+            default_provider=settings.imgbatch_provider,
+            render=RenderPolicy(
+                format=settings.imgbatch_format,  # type: ignore[arg-type]  # checked by Settings
+                quality=settings.imgbatch_quality,
+                fit=settings.imgbatch_fit,  # type: ignore[arg-type]
+                disclosure=settings.imgbatch_disclosure,
+            ),
+            rules=AlertRules(target=settings.imgbatch_target_rate, alert=settings.imgbatch_alert_rate),
+        )

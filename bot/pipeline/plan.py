@@ -1,0 +1,351 @@
+"""From wishes to items, and what they will cost: computed, shown, and only then applied. Pure.
+
+Fingerprint: SHA-256 over provider, model, prompt, generated size, quality, background, references, and
+which repeat of the same request within its row it is. Two items of one fingerprint are one picture.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from bot.config import Policy
+from bot.intake.spec import JobSpec, Wish
+from bot.pipeline import prompts
+from providers.base import Lane, Size
+from providers.catalogue import ModelCard, Price
+from storage.records import Item
+from storage.states import ItemState
+
+ENVELOPE_BYTES = 300
+"""What a request line holds beside its prompt; for the estimate of submissions only."""
+
+
+class PlanError(ValueError):
+    """The job cannot be planned as asked; one sentence that says what to change."""
+
+
+class BudgetError(PlanError):
+    """The job may cost more than it is allowed to; the sentence has the numbers."""
+
+
+@dataclass(frozen=True, slots=True)
+class LaneQuote:
+    """What the job costs and how long it takes in one lane."""
+
+    low: Decimal
+    high: Decimal
+    unpriced: int
+    """Pictures whose price nobody has published; they are not in `low` and `high`."""
+    seconds: int
+    """A usual time; for reading, not for deciding."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a job will do and cost."""
+
+    rows: int
+    bad_rows: int
+    items: int
+    duplicates: int
+    lane: Lane
+    quotes: Mapping[Lane, LaneQuote]
+    """Of each lane that every model of the job has."""
+    submissions: int
+    models: Mapping[str, int]
+    """Pictures to generate by `provider/model`."""
+    made_sizes: Mapping[str, int]
+    """Pictures to generate by generated size."""
+    window_seconds: int
+    warnings: Sequence[str]
+
+    @property
+    def to_generate(self) -> int:
+        return self.items - self.duplicates
+
+    @property
+    def quote(self) -> LaneQuote:
+        """Of the lane chosen."""
+        return self.quotes[self.lane]
+
+
+class Chunk:
+    """How much still fits into one submission of a model: items, input bytes and expected output bytes."""
+
+    def __init__(self, card: ModelCard, lane: Lane, policy: Policy) -> None:
+        limits = card.limits
+        items = limits.items_per_submission if lane is Lane.BATCH else 1
+        self._items = min(items, policy.chunk_items or items)
+        self._bytes_in = limits.bytes_per_submission
+        self._bytes_out = limits.output_bytes_per_submission
+        self.items = self.bytes_in = self.bytes_out = 0
+
+    def add(self, bytes_in: int, bytes_out: int) -> bool:
+        """Count one more item in; False, and nothing counted, if it does not fit any more."""
+        too_many = self.items + 1 > self._items
+        too_large = self._bytes_in is not None and self.bytes_in + bytes_in > self._bytes_in
+        too_much = self._bytes_out is not None and self.bytes_out + bytes_out > self._bytes_out
+        if self.items and (too_many or too_large or too_much):
+            return False
+        self.items += 1
+        self.bytes_in += bytes_in
+        self.bytes_out += bytes_out
+        return True
+
+    @property
+    def full(self) -> bool:
+        return self.items >= self._items
+
+
+Cards = Mapping[str, Mapping[str, ModelCard]]
+"""The models of the providers that can be used now, by provider and id."""
+
+
+@dataclass
+class _Totals:
+    """Running sums of a plan."""
+
+    items: int = 0
+    duplicates: int = 0
+    models: dict[str, int] = field(default_factory=dict)
+    made_sizes: dict[str, int] = field(default_factory=dict)
+    chunks: dict[tuple[str, str, bool], Chunk] = field(default_factory=dict)
+    submissions: int = 0
+    price: dict[Lane, Price] = field(
+        default_factory=lambda: {lane: Price(low=Decimal(0), high=Decimal(0)) for lane in Lane}
+    )
+    unpriced: dict[Lane, int] = field(default_factory=lambda: dict.fromkeys(Lane, 0))
+    warnings: dict[str, None] = field(default_factory=dict)
+    """Sentences, each once, in order."""
+
+
+class Planner:
+    """Turns the wishes of one sheet into items, row by row, in memory that grows with distinct pictures
+    only (16 bytes of fingerprint each).
+    """
+
+    def __init__(self, job_id: str, spec: JobSpec, cards: Cards, policy: Policy, now: datetime) -> None:
+        """Raises PlanError if the job as a whole names a provider, model or lane that cannot be used."""
+        self._job_id = job_id
+        self._spec = spec
+        self._cards = cards
+        self._policy = policy
+        self._now = now
+        self._today: date = now.date()
+        self._first: dict[bytes, int] = {}
+        self._totals = _Totals()
+        self._prices: dict[tuple[str, str, Lane, Size, str | None], Price | None] = {}
+        self._chosen: dict[tuple[str | None, str | None], ModelCard] = {}
+        self.default = self._choose(spec.provider, spec.model)
+        if spec.lane not in self.default.lanes:
+            raise PlanError(f"{self.default.id} has no {spec.lane} lane; use lane={next(iter(self.default.lanes))}")
+
+    def add(self, wishes: Sequence[Wish]) -> list[Item]:
+        """The row's items, numbered on. Raises PlanError with the row's problem; nothing is counted then."""
+        seen: dict[str, int] = {}
+        drafts = [self._draft(wish, seen) for wish in wishes]
+        return [self._count(draft, card, size) for draft, card, size in drafts]
+
+    def _draft(self, wish: Wish, seen: dict[str, int]) -> tuple[dict[str, Any], ModelCard, Size]:
+        """The item's values but for its number: a row with one bad wish counts nothing at all."""
+        spec = self._spec
+        card = self._choose(wish.provider or (None if wish.model else spec.provider), wish.model or spec.model)
+        if spec.lane not in card.lanes:
+            raise PlanError(f"{card.id} has no {spec.lane} lane")
+        problem = prompts.lint(wish.prompt, card)
+        if problem:
+            raise PlanError(problem)
+        wanted = wish.size or spec.size
+        made = card.fit(wanted) if wanted else card.default_size
+        if made is None:
+            raise PlanError(f"{card.id} cannot make a picture of the shape {wanted}; use a less extreme size")
+        self._note_size(card, wanted, made)
+        quality = wish.quality or spec.quality or card.default_quality
+        if quality and card.qualities and quality not in card.qualities:
+            raise PlanError(f"{card.id} has no quality “{quality}”; use {', '.join(card.qualities)}")
+        background = wish.background or spec.background
+        if background == "transparent" and not card.transparency:
+            raise PlanError(f"{card.id} cannot make transparent backgrounds")
+        if len(wish.references) > card.references:
+            raise PlanError(f"{card.id} takes {card.references} reference pictures, not {len(wish.references)}")
+        same = [card.provider, card.id, wish.prompt, str(made), quality, background, list(wish.references)]
+        text = json.dumps(same, ensure_ascii=False, separators=(",", ":"))
+        repeat = seen[text] = seen.get(text, -1) + 1
+        price = self._price(card, spec.lane, made, quality)
+        draft = dict(
+            job_id=self._job_id,
+            row=wish.row,
+            variant=wish.variant,
+            key=wish.key,
+            prompt=wish.prompt,
+            alt_text=wish.alt_text,
+            provider=card.provider,
+            model=card.id,
+            lane=spec.lane.value,
+            size=str(wanted) if wanted else None,
+            made_size=str(made),
+            quality=quality,
+            background=background,
+            references=list(wish.references) or None,
+            fingerprint=hashlib.sha256(f"{repeat}{text}".encode()).hexdigest()[:32],
+            quoted_low=price.low if price else None,
+            quoted_high=price.high if price else None,
+            state=ItemState.PLANNED,
+            moved_at=self._now,
+        )
+        return draft, card, made
+
+    def _count(self, draft: dict[str, Any], card: ModelCard, made: Size) -> Item:
+        totals = self._totals
+        totals.items += 1
+        original = self._first.setdefault(bytes.fromhex(draft["fingerprint"]), totals.items)
+        if original != totals.items:
+            totals.duplicates += 1
+            free = {"quoted_low": Decimal(0), "quoted_high": Decimal(0)}
+            return Item(number=totals.items, duplicate_of=original, **{**draft, **free})
+        item = Item(number=totals.items, **draft)
+        self._count_generated(item, card, made)
+        return item
+
+    def _count_generated(self, item: Item, card: ModelCard, made: Size) -> None:
+        totals = self._totals
+        name = f"{card.provider}/{card.id}"
+        totals.models[name] = totals.models.get(name, 0) + 1
+        totals.made_sizes[item.made_size] = totals.made_sizes.get(item.made_size, 0) + 1
+        for lane in Lane:
+            price = self._price(card, lane, made, item.quality)
+            if price is None:
+                totals.unpriced[lane] += 1
+            else:
+                totals.price[lane] += price
+        if card.retiring(self._today):
+            successor = f"; {card.successor} follows it" if card.successor else ""
+            totals.warnings[f"{card.id} will be shut down on {card.shutdown}{successor}."] = None
+        kind = (card.provider, card.id, bool(item.references))
+        size_in = len(item.prompt.encode()) + ENVELOPE_BYTES
+        chunk = totals.chunks.get(kind)
+        if chunk is None or not chunk.add(size_in, card.expected_output_bytes(made)):
+            chunk = totals.chunks[kind] = Chunk(card, self._spec.lane, self._policy)
+            chunk.add(size_in, card.expected_output_bytes(made))
+            totals.submissions += 1
+
+    def _note_size(self, card: ModelCard, wanted: Size | None, made: Size) -> None:
+        if wanted is None or made == wanted:
+            return
+        if made.covers(wanted):
+            note = f"{wanted} is delivered from {made}, the smallest {card.id} makes for it."
+        else:
+            note = f"{card.id} makes {made} at most for {wanted}: those pictures are enlarged."
+        self._totals.warnings.setdefault(note, None)
+
+    def _price(self, card: ModelCard, lane: Lane, size: Size, quality: str | None) -> Price | None:
+        key = (card.provider, card.id, lane, size, quality)
+        if key not in self._prices:
+            self._prices[key] = card.price(lane, size, quality)
+        return self._prices[key]
+
+    def _choose(self, provider: str | None, model: str | None) -> ModelCard:
+        key = (provider, model)
+        if key not in self._chosen:
+            self._chosen[key] = choose(self._cards, provider or self._fallback(model), model, self._today)
+        return self._chosen[key]
+
+    def _fallback(self, model: str | None) -> str | None:
+        return self._policy.default_provider if model is None else None
+
+    def plan(self, rows: int, bad_rows: int, warnings: Sequence[str] = ()) -> Plan:
+        """The whole plan. Raises BudgetError when its highest price passes the budget."""
+        totals = self._totals
+        cards = [self._cards[name.split("/", 1)[0]][name.split("/", 1)[1]] for name in totals.models]
+        cards = cards or [self.default]
+        quotes = {
+            lane: LaneQuote(
+                low=totals.price[lane].low,
+                high=totals.price[lane].high,
+                unpriced=totals.unpriced[lane],
+                seconds=_usual_seconds(lane, cards, totals.models),
+            )
+            for lane in Lane
+            if all(lane in card.lanes for card in cards)
+        }
+        window = max((card.window for card in cards), default=timedelta(hours=24))
+        if self._spec.lane is Lane.LIVE:
+            window = timedelta(seconds=max(600, 4 * quotes[Lane.LIVE].seconds))
+        plan = Plan(
+            rows=rows,
+            bad_rows=bad_rows,
+            items=totals.items,
+            duplicates=totals.duplicates,
+            lane=self._spec.lane,
+            quotes=quotes,
+            submissions=totals.submissions,
+            models=totals.models,
+            made_sizes=totals.made_sizes,
+            window_seconds=int(window.total_seconds()),
+            warnings=[*warnings, *totals.warnings],
+        )
+        _keep_budget(plan, self._spec, self._policy)
+        return plan
+
+
+def choose(cards: Cards, provider: str | None, model: str | None, today: date) -> ModelCard:
+    """The model meant. Raises PlanError naming what is there, or the successor of a retired model."""
+    if provider is not None and provider not in cards:
+        known = ", ".join(cards) or "none"
+        raise PlanError(f"There is no provider “{provider}” here; set up are: {known}")
+    offered = cards[provider] if provider else {}
+    if model is None:
+        pool = offered or next(iter(cards.values()), {})
+        card = next((card for card in pool.values() if not card.retired(today)), None)
+        if card is None:
+            raise PlanError("No provider is set up; set a key (see `imgbatch doctor`) or use provider=sketch")
+        return card
+    found = [models[model] for models in ([offered] if provider else cards.values()) if model in models]
+    if not found:
+        names = [name for models in ([offered] if provider else cards.values()) for name in models]
+        close = difflib.get_close_matches(model, names, n=3, cutoff=0.5)
+        hint = f"; did you mean {' or '.join(close)}?" if close else f"; there are {', '.join(names[:8])}"
+        raise PlanError(f"There is no model “{model}”{f' at {provider}' if provider else ''}{hint}")
+    card = found[0]
+    if card.retired(today):
+        instead = f"; use {card.successor} instead" if card.successor else ""
+        raise PlanError(f"{card.id} was shut down on {card.shutdown}{instead}")
+    return card
+
+
+def _usual_seconds(lane: Lane, cards: Sequence[ModelCard], models: Mapping[str, int]) -> int:
+    """Batch: the slowest model's usual batch. Live: calls x seconds a call / calls at once, per model."""
+    if lane is Lane.BATCH:
+        return int(max(card.typical_batch for card in cards).total_seconds())
+    seconds = [
+        -(-models.get(f"{card.provider}/{card.id}", 1) // card.limits.concurrency)
+        * card.typical_call.total_seconds()
+        for card in cards
+    ]
+    return int(max(seconds))
+
+
+def _keep_budget(plan: Plan, spec: JobSpec, policy: Policy) -> None:
+    caps = [cap for cap in (spec.budget_usd, policy.budget_usd) if cap is not None]
+    if not caps:
+        return
+    cap, quote = min(caps), plan.quote
+    if quote.unpriced:
+        raise BudgetError(
+            f"The price of {quote.unpriced} of {plan.to_generate} pictures is unknown, so the budget of "
+            f"${cap:.2f} cannot be kept; choose a model with a listed price or lift the budget"
+        )
+    if quote.high > cap:
+        cheaper = plan.quotes.get(Lane.BATCH) if plan.lane is Lane.LIVE else None
+        hint = "; the batch lane would keep it" if cheaper and cheaper.high <= cap else ""
+        raise BudgetError(
+            f"{plan.to_generate} pictures may cost ${quote.high:.2f}, "
+            f"${quote.high - cap:.2f} over the budget of ${cap:.2f}{hint}"
+        )

@@ -1,0 +1,58 @@
+"""What every stage is given, and the only place where time, ids and chance come from."""
+
+from __future__ import annotations
+
+import random
+import secrets
+from collections.abc import Callable, Mapping
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from bot.config import Policy
+from providers.base import Provider
+from storage.blobs import Blobs
+from storage.mail import Mail
+from storage.notices import Notices
+from storage.queries import Queries
+from storage.store import Store
+
+ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
+"""Letters and digits that are not mistaken for each other when read aloud."""
+
+
+def now() -> datetime:
+    """The one real clock; aware UTC."""
+    return datetime.now(UTC)
+
+
+def new_id(length: int = 6) -> str:
+    """A short random name that can be typed: six characters are 10^9 jobs."""
+    return "".join(secrets.choice(ALPHABET) for _ in range(length))
+
+
+def chance() -> float:
+    """A number in [0, 1), for jitter."""
+    return random.random()
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """The parts a stage works with. Built in `bot.app`; in tests, of the same real parts."""
+
+    store: Store
+    queries: Queries
+    notices: Notices
+    mail: Mail
+    blobs: Blobs
+    providers: Mapping[str, Provider]
+    policy: Policy
+    renderers: Executor
+    """Runs imaging work."""
+    callers: Executor
+    """Runs live calls and other waits on the network."""
+    clock: Callable[[], datetime] = now
+    new_id: Callable[[int], str] = new_id
+    chance: Callable[[], float] = chance
+    sending: set[str] = field(default_factory=set)
+    """Submissions whose call is being made by this process now: not orphans."""

@@ -1,0 +1,125 @@
+"""Opening the data store: SQLite (WAL) in a folder, or PostgreSQL; migrated under a lock before use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from filelock import FileLock, Timeout
+from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError
+
+MIGRATIONS = Path(__file__).with_name("migrations")
+
+MIGRATION_LOCK = 0x1B47C4
+"""Key of the PostgreSQL advisory lock held while migrating."""
+
+SCHEDULER_LOCK = 0x1B47C5
+"""Key of the PostgreSQL advisory lock of the one active scheduler."""
+
+POOL = 24
+"""Connections: more than the threads of one process that read at once."""
+
+
+class StoreError(Exception):
+    """The data store cannot be opened or is in use; the message says what to do."""
+
+
+def open_engine(url: str) -> Engine:
+    """An engine with the program's settings. Raises StoreError for an address that cannot work."""
+    try:
+        parsed = make_url(url)
+        if parsed.get_backend_name() not in {"sqlite", "postgresql"}:
+            raise StoreError(
+                f"IMGBATCH_DATABASE_URL names “{parsed.get_backend_name()}”; use sqlite or postgresql+psycopg"
+            )
+        if parsed.get_backend_name() == "sqlite" and parsed.database:
+            Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+        engine = create_engine(parsed, pool_size=POOL, max_overflow=POOL)
+    except (ArgumentError, NoSuchModuleError, ImportError) as problem:
+        raise StoreError(f"IMGBATCH_DATABASE_URL cannot be used: {problem}") from problem
+    if engine.dialect.name == "sqlite":
+        _tune_sqlite(engine)
+    return engine
+
+
+def _tune_sqlite(engine: Engine) -> None:
+    """WAL for readers beside the writer, FULL so that a committed intent survives a power cut, and
+    explicit BEGINs: a deferred transaction that later writes fails at once when another one did.
+    """
+
+    @event.listens_for(engine, "connect")
+    def _(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            "busy_timeout=30000",
+            "foreign_keys=ON",
+            "journal_size_limit=67108864",
+        ):
+            connection.execute(f"PRAGMA {pragma}").close()
+
+    @event.listens_for(engine, "begin")
+    def _(connection: Connection) -> None:
+        writes = connection.get_execution_options().get("imgbatch_write", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def migrate(engine: Engine, lock_file: Path | None = None) -> None:
+    """Bring the tables to the newest form, one process at a time. Raises StoreError."""
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    guard = FileLock(lock_file, timeout=120) if lock_file else nullcontext()
+    try:
+        with guard, engine.connect() as connection:
+            if engine.dialect.name == "postgresql":
+                connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": MIGRATION_LOCK})
+                connection.commit()
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+            connection.commit()
+            if engine.dialect.name == "postgresql":
+                connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": MIGRATION_LOCK})
+                connection.commit()
+    except Timeout as problem:
+        raise StoreError("Another process has been migrating the data store for two minutes") from problem
+    except OperationalError as problem:
+        raise StoreError(f"The data store cannot be opened: {problem.orig}") from problem
+
+
+@contextmanager
+def only_scheduler(engine: Engine, lock_file: Path) -> Iterator[None]:
+    """Hold the right to run ticks on this data store; let go at the end or when the process dies.
+
+    Raises StoreError when another process has it.
+    """
+    taken = StoreError(
+        "Another imgbatch is already working on this data store "
+        f"({lock_file.parent}); stop it, or set IMGBATCH_DATA to another folder"
+    )
+    if engine.dialect.name == "postgresql":
+        with engine.connect() as connection:
+            got = connection.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": SCHEDULER_LOCK})
+            if not got.scalar_one():
+                raise taken
+            connection.commit()
+            try:
+                yield
+            finally:
+                # The lock belongs to the session: returning the connection to the pool would keep it.
+                connection.invalidate()
+        return
+    lock = FileLock(lock_file)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as problem:
+        raise taken from problem
+    try:
+        yield
+    finally:
+        lock.release()

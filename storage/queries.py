@@ -1,0 +1,272 @@
+"""Reads. Nothing here writes, and nothing here waits for the writer (WAL)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from sqlalchemy import and_, func, or_, select
+
+from storage.reading import PAGE, Reader, record_of
+from storage.records import Attempt, Event, Item, Job, Ledger, Row, Submission
+from storage.states import FINAL_ITEMS, LIVE_SUBMISSIONS, ItemState, JobState, SubmissionState
+from storage.tables import table
+
+JOB, ROW, ITEM, ATTEMPT = table("job"), table("row"), table("item"), table("attempt")
+SUBMISSION, EVENT = table("submission"), table("event")
+
+
+@dataclass(frozen=True, slots=True)
+class FailureGroup:
+    """Ended items that share a kind and a code."""
+
+    state: ItemState
+    kind: str
+    code: str
+    count: int
+    example_row: int
+    example_reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """When a job's items were answered, for times and rates."""
+
+    first_sent: datetime | None
+    last_stored: datetime | None
+    mean_seconds: float | None
+    """From sending to answer, over attempts that made a picture."""
+
+
+class Queries(Reader):
+    """The reading side of the data store."""
+
+    # --- jobs and rows -----------------------------------------------------------------------------
+
+    def job(self, job_id: str) -> Job | None:
+        return self._one(Job, select(JOB).where(JOB.c.id == job_id))
+
+    def jobs(self, states: Iterable[JobState] | None = None, limit: int = 1000) -> Sequence[Job]:
+        """Newest first."""
+        query = select(JOB).order_by(JOB.c.created_at.desc(), JOB.c.id).limit(limit)
+        return self._all(Job, query if states is None else query.where(JOB.c.state.in_(list(states))))
+
+    def job_by_digest(self, digest: str, states: Iterable[JobState]) -> Job | None:
+        """The newest job that asks for the same and is in one of these states."""
+        query = select(JOB).where(JOB.c.digest == digest, JOB.c.state.in_(list(states)))
+        return self._one(Job, query.order_by(JOB.c.created_at.desc()))
+
+    def rows(self, job_id: str, *, bad_only: bool = False, limit: int | None = None) -> Iterator[Row]:
+        """In the sheet's order, streamed."""
+        query = select(ROW).where(ROW.c.job_id == job_id)
+        if bad_only:
+            query = query.where(ROW.c.problem.is_not(None))
+        return self._pages(Row, query, ROW.c.number, limit)
+
+    # --- items -------------------------------------------------------------------------------------
+
+    def item(self, job_id: str, number: int) -> Item | None:
+        return self._one(Item, select(ITEM).where(ITEM.c.job_id == job_id, ITEM.c.number == number))
+
+    def items(
+        self, job_id: str, states: Iterable[ItemState] | None = None, limit: int | None = None
+    ) -> Iterator[Item]:
+        """In the sheet's order, streamed."""
+        query = select(ITEM).where(ITEM.c.job_id == job_id)
+        if states is not None:
+            query = query.where(ITEM.c.state.in_(list(states)))
+        return self._pages(Item, query, ITEM.c.number, limit)
+
+    def items_of_rows(self, job_id: str, first: int, last: int) -> Sequence[Item]:
+        """The items of rows `first` to `last`, by row and variant."""
+        query = select(ITEM).where(ITEM.c.job_id == job_id, ITEM.c.row.between(first, last))
+        return self._all(Item, query.order_by(ITEM.c.row, ITEM.c.number))
+
+    def due_items(
+        self, job_id: str, state: ItemState, now: datetime, limit: int, after: int = 0
+    ) -> Sequence[Item]:
+        """Items in a state whose time has come, lowest number first, from number `after` on."""
+        due = or_(ITEM.c.due_at.is_(None), ITEM.c.due_at <= now)
+        query = select(ITEM).where(ITEM.c.job_id == job_id, ITEM.c.state == state, due, ITEM.c.number > after)
+        return self._all(Item, query.order_by(ITEM.c.number).limit(limit))
+
+    def copies_ready(self, job_id: str, limit: int) -> Sequence[tuple[Item, Item]]:
+        """Duplicates whose original has ended, each with its original."""
+        original = ITEM.alias("original")
+        query = (
+            select(ITEM.c.number, original.c.number)
+            .join(
+                original,
+                and_(original.c.job_id == ITEM.c.job_id, original.c.number == ITEM.c.duplicate_of),
+            )
+            .where(
+                ITEM.c.job_id == job_id,
+                ITEM.c.state == ItemState.COPYING,
+                original.c.state.in_(list(FINAL_ITEMS)),
+            )
+            .order_by(ITEM.c.number)
+            .limit(limit)
+        )
+        with self._reading() as c:
+            pairs = c.execute(query).all()
+        wanted = {number for pair in pairs for number in pair}
+        known = {item.number: item for item in self.items_by_number(job_id, wanted)}
+        return [(known[copy], known[source]) for copy, source in pairs]
+
+    def items_by_number(self, job_id: str, numbers: Iterable[int]) -> Sequence[Item]:
+        wanted = sorted(numbers)
+        found: list[Item] = []
+        for start in range(0, len(wanted), 500):
+            part = wanted[start : start + 500]
+            found += self._all(Item, select(ITEM).where(ITEM.c.job_id == job_id, ITEM.c.number.in_(part)))
+        return found
+
+    def submission_items(
+        self, submission: Submission, states: Iterable[ItemState], limit: int | None = None
+    ) -> Iterator[Item]:
+        """Items now in this submission and in one of the states, streamed."""
+        query = select(ITEM).where(
+            ITEM.c.job_id == submission.job_id,
+            ITEM.c.submission_id == submission.id,
+            ITEM.c.state.in_(list(states)),
+        )
+        return self._pages(Item, query, ITEM.c.number, limit)
+
+    def counts(self, job_id: str) -> Mapping[ItemState, int]:
+        query = select(ITEM.c.state, func.count()).where(ITEM.c.job_id == job_id).group_by(ITEM.c.state)
+        with self._reading() as c:
+            return {ItemState(state): count for state, count in c.execute(query)}
+
+    def failures(self, job_id: str) -> Sequence[FailureGroup]:
+        """Ended, not stored, not cancelled: grouped by kind and code, most first."""
+        ended = [ItemState.REFUSED, ItemState.FAILED, ItemState.EXPIRED, ItemState.IN_DOUBT]
+        query = (
+            select(
+                ITEM.c.state,
+                func.coalesce(ITEM.c.failure_kind, "unknown"),
+                func.coalesce(ITEM.c.failure_code, ""),
+                func.count(),
+                func.min(ITEM.c.row),
+                func.min(ITEM.c.reason),
+            )
+            .where(ITEM.c.job_id == job_id, ITEM.c.state.in_(ended))
+            .group_by(ITEM.c.state, ITEM.c.failure_kind, ITEM.c.failure_code)
+            .order_by(func.count().desc())
+        )
+        with self._reading() as c:
+            return [
+                FailureGroup(ItemState(state), kind, code, count, row, reason or "")
+                for state, kind, code, count, row, reason in c.execute(query)
+            ]
+
+    # --- submissions -------------------------------------------------------------------------------
+
+    def submission(self, submission_id: str) -> Submission | None:
+        return self._one(Submission, select(SUBMISSION).where(SUBMISSION.c.id == submission_id))
+
+    def submissions(self, job_id: str) -> Sequence[Submission]:
+        query = select(SUBMISSION).where(SUBMISSION.c.job_id == job_id)
+        return self._all(Submission, query.order_by(SUBMISSION.c.created_at, SUBMISSION.c.id))
+
+    def due_submissions(
+        self, state: SubmissionState, now: datetime, limit: int = 1000
+    ) -> Sequence[Submission]:
+        """The most urgent first: those whose results vanish soonest, then the longest due."""
+        due = or_(SUBMISSION.c.due_at.is_(None), SUBMISSION.c.due_at <= now)
+        query = select(SUBMISSION).where(SUBMISSION.c.state == state, due)
+        urgent = (SUBMISSION.c.results_expire_at.is_(None), SUBMISSION.c.results_expire_at)
+        return self._all(Submission, query.order_by(*urgent, SUBMISSION.c.due_at).limit(limit))
+
+    def open_submissions(self, provider: str, since: datetime) -> tuple[int, int]:
+        """How many of a provider's submissions are at it now, and how many were sent since then."""
+        at_it = SUBMISSION.c.state.in_([SubmissionState.SENDING, SubmissionState.OPEN])
+        query = select(func.count().filter(at_it), func.count().filter(SUBMISSION.c.sent_at >= since)).where(
+            SUBMISSION.c.provider == provider
+        )
+        with self._reading() as c:
+            now_open, sent = c.execute(query).one()
+        return now_open, sent
+
+    def live_submissions(self, job_id: str) -> int:
+        query = select(func.count()).where(
+            SUBMISSION.c.job_id == job_id, SUBMISSION.c.state.in_(list(LIVE_SUBMISSIONS))
+        )
+        with self._reading() as c:
+            return int(c.execute(query).scalar_one())
+
+    # --- the ledger --------------------------------------------------------------------------------
+
+    def ledger(self, job_id: str) -> Ledger:
+        """A job in rows and dollars, from the items and attempts themselves."""
+        made = ATTEMPT.c.outcome == "made"
+        is_open = ATTEMPT.c.outcome.is_(None)
+        paid = or_(ATTEMPT.c.billed == "yes", made)
+        perhaps = and_(ATTEMPT.c.billed == "unknown", ~is_open)
+        mine = ATTEMPT.c.job_id == job_id
+        sums = select(
+            func.count(),
+            func.count().filter(is_open),
+            func.count().filter(made),
+            func.coalesce(func.sum(ATTEMPT.c.cost).filter(~is_open), 0),
+            func.coalesce(func.sum(ATTEMPT.c.quoted).filter(is_open), 0),
+            func.count().filter(and_(or_(paid, perhaps), ATTEMPT.c.cost.is_(None))),
+        ).where(mine)
+        twice = (select(ATTEMPT.c.item, func.count()).where(mine, made).group_by(ATTEMPT.c.item)).having(
+            func.count() > 1
+        )
+        with self._reading() as c:
+            total, open_now, pictures, cost, reserved, unpriced = c.execute(sums).one()
+            overpaid = [f"{job_id}-{item} ({count} pictures)" for item, count in c.execute(twice)]
+            requested = c.execute(select(func.count()).where(ITEM.c.job_id == job_id)).scalar_one()
+        return Ledger(
+            requested=requested,
+            states=self.counts(job_id),
+            settled_usd=Decimal(cost or 0),
+            reserved_usd=Decimal(reserved or 0),
+            unpriced=unpriced,
+            attempts=total,
+            open_attempts=open_now,
+            made=pictures,
+            overpaid=overpaid,
+        )
+
+    def retries(self, job_id: str) -> int:
+        """Sendings after the first, over all items."""
+        query = select(func.coalesce(func.sum(ITEM.c.sends - 1), 0))
+        with self._reading() as c:
+            return int(c.execute(query.where(ITEM.c.job_id == job_id, ITEM.c.sends > 1)).scalar_one())
+
+    def attempts(self, job_id: str) -> Iterator[Attempt]:
+        query = select(ATTEMPT).where(ATTEMPT.c.job_id == job_id)
+        with self._reading() as c:
+            found = c.execution_options(yield_per=PAGE).execute(
+                query.order_by(ATTEMPT.c.item, ATTEMPT.c.send)
+            )
+            for row in found:
+                yield record_of(Attempt, row)
+
+    def events(self, job_id: str, limit: int | None = None) -> Iterator[Event]:
+        query = select(EVENT).where(EVENT.c.job_id == job_id)
+        return self._pages(Event, query, EVENT.c.id, limit)
+
+    def clock(self, job_id: str) -> Clock:
+        sent = select(func.min(ATTEMPT.c.sent_at)).where(ATTEMPT.c.job_id == job_id)
+        stored = select(func.max(ITEM.c.moved_at)).where(
+            ITEM.c.job_id == job_id, ITEM.c.state == ItemState.STORED
+        )
+        spans = (
+            select(SUBMISSION.c.sent_at, SUBMISSION.c.ended_at, SUBMISSION.c.completed)
+            .where(SUBMISSION.c.job_id == job_id, SUBMISSION.c.completed > 0)
+            .where(SUBMISSION.c.sent_at.is_not(None), SUBMISSION.c.ended_at.is_not(None))
+        )
+        with self._reading() as c:
+            ended = c.execute(spans).all()
+            pictures = sum(completed for _, _, completed in ended)
+            seconds = sum((end - start).total_seconds() * completed for start, end, completed in ended)
+            return Clock(
+                first_sent=c.execute(sent).scalar_one(),
+                last_stored=c.execute(stored).scalar_one(),
+                mean_seconds=seconds / pictures if pictures else None,
+            )

@@ -1,0 +1,284 @@
+"""What the rest of the program sees of storage: plain frozen values with the columns' names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+
+from storage.states import FINAL_ITEMS, UNDER_WAY, ItemState, JobState, SubmissionState
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What a person asked for; one thread."""
+
+    id: str
+    title: str
+    state: JobState
+    requested_by: str
+    spec: Mapping[str, Any]
+    """The options as asked, JSON form of `bot.intake.spec.JobSpec`."""
+    columns: Sequence[str]
+    """The sheet's own columns, in its order."""
+    sheet_name: str
+    digest: str
+    """Of the sheet's bytes and the options: two equal digests ask for the same."""
+    provider: str
+    model: str
+    lane: str
+    created_at: datetime
+    rows: int = 0
+    bad_rows: int = 0
+    items: int = 0
+    duplicates: int = 0
+    quoted_low: Decimal | None = None
+    """USD; None: a price is not known."""
+    quoted_high: Decimal | None = None
+    expected_seconds: int = 0
+    window_seconds: int = 0
+    """The longest promised window among its models; past it the job is late."""
+    plan: Mapping[str, Any] | None = None
+    """JSON form of `bot.pipeline.plan.Plan`; None while DRAFT."""
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A line of the sheet, good or bad."""
+
+    job_id: str
+    number: int
+    line: int
+    key: str
+    cells: Mapping[str, str]
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One picture wanted: the unit of state, retry and cost."""
+
+    job_id: str
+    number: int
+    row: int
+    variant: int
+    key: str
+    prompt: str
+    alt_text: str
+    provider: str
+    model: str
+    lane: str
+    made_size: str
+    """Size to generate."""
+    fingerprint: str
+    state: ItemState
+    moved_at: datetime
+    size: str | None = None
+    """Size to deliver; None: as generated."""
+    quality: str | None = None
+    background: str | None = None
+    references: Sequence[str] | None = None
+    duplicate_of: int | None = None
+    """Number of the item whose picture is copied."""
+    quoted_low: Decimal | None = None
+    quoted_high: Decimal | None = None
+    due_at: datetime | None = None
+    sends: int = 0
+    """How often it was put into a submission; names the key sent to the provider."""
+    attempts: int = 0
+    """How often it was answered or lost: what the attempt limit counts."""
+    submission_id: str | None = None
+    failure_kind: str | None = None
+    failure_code: str | None = None
+    reason: str | None = None
+    locator: str | None = None
+    master_key: str | None = None
+    rendition_key: str | None = None
+    width: int | None = None
+    height: int | None = None
+    byte_size: int | None = None
+    cost: Decimal | None = None
+    """USD over all its attempts so far; None where a billed attempt's price is unknown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """Items sent together once."""
+
+    id: str
+    job_id: str
+    provider: str
+    model: str
+    lane: str
+    grp: str
+    state: SubmissionState
+    payload_key: str
+    count: int
+    byte_size: int
+    created_at: datetime
+    handle: Mapping[str, Any] | None = None
+    tries: int = 0
+    sent_at: datetime | None = None
+    due_at: datetime | None = None
+    """When to send, look up or poll next."""
+    ended_at: datetime | None = None
+    results_expire_at: datetime | None = None
+    completed: int = 0
+    failed: int = 0
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """The nth sending of an item, and what it cost: a line of the ledger."""
+
+    job_id: str
+    item: int
+    send: int
+    submission_id: str
+    sent_at: datetime
+    answered_at: datetime | None = None
+    outcome: str | None = None
+    """`made`, `not_sent`, `in_doubt` or a failure kind; None while open."""
+    code: str = ""
+    message: str = ""
+    billed: str = "unknown"
+    cost: Decimal | None = None
+    quoted: Decimal | None = None
+    """Reserved while it is open: the list price, None when unknown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One line of history."""
+
+    id: int
+    at: datetime
+    job_id: str
+    subject: str
+    subject_id: str
+    event: str
+    from_state: str
+    to_state: str
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """A provider nothing is sent to until a person has acted, or `until`."""
+
+    provider: str
+    kind: str
+    reason: str
+    since: datetime
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """Something a person was or will be alerted to, once."""
+
+    key: str
+    rule: str
+    severity: str
+    headline: str
+    details: Sequence[str]
+    opened_at: datetime
+    job_id: str | None = None
+    advice: str = ""
+    closed_at: datetime | None = None
+
+
+class InboxState(StrEnum):
+    NEW = "new"
+    DONE = "done"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class InboxEntry:
+    """Something asked of the bot, written down before any work on it."""
+
+    id: int
+    key: str
+    kind: str
+    payload: Mapping[str, Any]
+    state: InboxState
+    received_at: datetime
+    due_at: datetime
+    tries: int = 0
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Thread:
+    """Where a job is told about."""
+
+    job_id: str
+    team: str
+    channel: str
+    person: str
+    ts: str | None = None
+    """The parent message; None until it is posted."""
+
+
+class AnnouncementState(StrEnum):
+    POSTING = "posting"
+    """Written before the call; after a crash the thread is searched before posting again."""
+    POSTED = "posted"
+    DEAD = "dead"
+    """The message or channel is gone; it is not touched again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Announcement:
+    """One message of a thread, by what it tells."""
+
+    job_id: str
+    kind: str
+    channel: str
+    state: AnnouncementState
+    at: datetime
+    thread_ts: str | None = None
+    ts: str | None = None
+    digest: str = ""
+    """Of the content last sent: an unchanged message is not sent again."""
+    tries: int = 0
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """A job in rows and dollars. `holds` is the invariant people test first."""
+
+    requested: int
+    states: Mapping[ItemState, int]
+    settled_usd: Decimal
+    """Known cost of what was billed."""
+    reserved_usd: Decimal
+    """List price of attempts still open."""
+    unpriced: int
+    """Billed (or possibly billed) attempts whose price nobody knows."""
+    attempts: int
+    open_attempts: int
+    made: int
+    """Attempts that made a picture."""
+    overpaid: Sequence[str]
+    """Items for which more than one picture was made, by key sent."""
+
+    def count(self, *states: ItemState) -> int:
+        return sum(self.states.get(state, 0) for state in states)
+
+    @property
+    def under_way(self) -> int:
+        return self.count(*UNDER_WAY)
+
+    @property
+    def holds(self) -> bool:
+        """requested = stored + refused + failed + cancelled + expired + in doubt + in flight."""
+        return self.requested == self.count(*FINAL_ITEMS) + self.under_way
