@@ -1,0 +1,223 @@
+"""A person in the workspace, for tests and the demo: what they do, and what they see."""
+
+import mimetypes
+import time
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx
+
+Json = dict[str, Any]
+Upload = Path | tuple[str, bytes]
+Seen = TypeVar("Seen")
+
+
+class RefusedError(Exception):
+    """What Slack's client told the person instead; `code` names it, `errors` are those by the fields."""
+
+    def __init__(self, code: str, message: str, errors: dict[str, str]) -> None:
+        super().__init__(f"{code}: {message} {errors or ''}".strip())
+        self.code = code
+        self.errors = errors
+
+
+class Person:
+    """Someone using the workspace at `base_url`. Channels go by `#name` or id; `@imgbatch` is the DM."""
+
+    def __init__(self, base_url: str, user_id: str) -> None:
+        self.user_id = user_id
+        self._http = httpx.Client(base_url=base_url, timeout=30, trust_env=False)
+
+    def close(self) -> None:
+        self._http.close()
+
+    def __enter__(self) -> "Person":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # --- doing ------------------------------------------------------------------------------------------
+    def say(
+        self, channel: str, text: str = "", *, files: Iterable[Upload] = (), thread: str | None = None
+    ) -> Json:
+        """Post a message (`@name` and `#name` become mentions); gives it as posted."""
+        given = {"channel": channel, "text": text, "files": self.upload(files), "thread": thread}
+        message: Json = self._do("say", given)["message"]
+        return message
+
+    def upload(self, files: Iterable[Upload]) -> list[str]:
+        """Upload files, not yet shared with anyone; gives their ids."""
+        parts = []
+        for file in files:
+            name, content = (file.name, file.read_bytes()) if isinstance(file, Path) else file
+            kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
+            parts.append(("file", (name, content, kind)))
+        if not parts:
+            return []
+        answer = self._answer(self._http.post(f"/user/{self.user_id}/upload", files=parts))
+        return [file["id"] for file in answer["files"]]
+
+    def command(self, channel: str, name: str, text: str = "") -> None:
+        """Run a slash command; raises RefusedError when the app does not answer in time."""
+        self._do("command", {"channel": channel, "command": name, "text": text})
+
+    def shortcut(self, callback_id: str, message: Json | None = None) -> None:
+        """Use a global shortcut, or a message shortcut on a message."""
+        where = {"channel": message["channel"], "ts": message["ts"]} if message else {}
+        self._do("shortcut", {"callback_id": callback_id} | where)
+
+    def press(
+        self,
+        on: Json,
+        action_id: str,
+        value: Any = None,
+        *,
+        block_id: str | None = None,
+        values: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Press a button or choose an option in a message or a view.
+
+        `value` is the option to choose, or tells buttons with one action_id apart. `values` are what else
+        is filled in there. A button that has left the message meanwhile can still be pressed.
+        """
+        given: Json = {"action_id": action_id, "value": value, "block_id": block_id, "values": values}
+        where = {"channel": on["channel"], "ts": on["ts"]} if "ts" in on else {"view_id": on["id"]}
+        self._do("press", given | where)
+
+    def fill(self, view: Json, values: Mapping[str, Any] | None = None) -> Json | None:
+        """Fill in a modal and submit it; gives the modal on the screen afterwards, if any.
+
+        Values go by block_id or action_id: text, an option's value, an id, a list of those; files as
+        paths or (name, bytes). Raises RefusedError with `errors` by block_id.
+        """
+        filled = {name: self._uploaded(value) for name, value in (values or {}).items()}
+        self._do("submit", {"view_id": view["id"], "values": filled})
+        return self.modal()
+
+    submit = fill
+
+    def _uploaded(self, value: Any) -> Any:
+        files = value if isinstance(value, list) else [value]
+        if files and all(isinstance(file, Path | tuple) for file in files):
+            return self.upload(files)
+        return value
+
+    def dismiss(self, view: Json, *, whole_stack: bool = False) -> None:
+        """Close a modal without submitting it."""
+        self._do("close", {"view_id": view["id"], "whole_stack": whole_stack})
+
+    def react(self, message: Json, name: str, *, remove: bool = False) -> None:
+        self._do(
+            "react", {"channel": message["channel"], "ts": message["ts"], "name": name, "remove": remove}
+        )
+
+    def delete(self, message: Json) -> None:
+        self._do("delete", {"channel": message["channel"], "ts": message["ts"]})
+
+    def join(self, channel: str) -> None:
+        self._do("join", {"channel": channel})
+
+    def open_home(self, tab: str = "home") -> None:
+        """Open the app's Home (or messages) tab."""
+        self._do("home", {"tab": tab})
+
+    # --- seeing -----------------------------------------------------------------------------------------
+    def channels(self) -> list[Json]:
+        seen: list[Json] = self._look("channels")["channels"]
+        return seen
+
+    def messages(self, channel: str) -> list[Json]:
+        """What is in the channel's main column, oldest first, ephemeral messages too."""
+        seen: list[Json] = self._look("messages", channel=channel)["messages"]
+        return seen
+
+    def thread(self, channel: str, ts: str) -> list[Json]:
+        """A thread, its parent first."""
+        seen: list[Json] = self._look("thread", channel=channel, ts=ts)["messages"]
+        return seen
+
+    def modal(self) -> Json | None:
+        """The modal on the screen, with `errors` by block_id; None when there is none."""
+        seen: Json | None = self._look("modal")["view"]
+        return seen
+
+    def home(self) -> Json | None:
+        """The app's Home tab as last published for this person."""
+        seen: Json | None = self._look("home")["view"]
+        return seen
+
+    def file(self, file: Json, variant: str = "original") -> bytes:
+        """The bytes of a file this person may see; raises httpx.HTTPStatusError otherwise."""
+        response = self._http.get(f"/user/{self.user_id}/file/{file['id']}/{variant}")
+        response.raise_for_status()
+        return response.content
+
+    def wait_for(self, predicate: Callable[[], Seen | None], timeout: float = 5.0) -> Seen:
+        """The predicate's first true answer, asked anew after every change; raises TimeoutError."""
+        deadline = time.monotonic() + timeout
+        while True:
+            version = self._look("people")["version"]
+            answer = predicate()
+            if answer:
+                return answer
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise TimeoutError(f"nothing came within {timeout} s")
+            self._http.get("/user/changes", params={"since": version, "seconds": min(left, 1.0)})
+
+    def wait_for_modal(self, title: str | None = None, timeout: float = 5.0) -> Json:
+        """The modal on the screen, once there is one (with that title)."""
+
+        def shown() -> Json | None:
+            view = self.modal()
+            return view if view and title in (None, view["title"]["text"]) else None
+
+        return self.wait_for(shown, timeout)
+
+    def wait_for_message(self, channel: str, containing: str, timeout: float = 5.0) -> Json:
+        """The first message in the channel's main column whose text or blocks contain the words."""
+
+        def shown() -> Json | None:
+            found = (m for m in self.messages(channel) if containing in _words(m))
+            return next(found, None)
+
+        return self.wait_for(shown, timeout)
+
+    def wait_for_reply(self, parent: Json, containing: str, timeout: float = 5.0) -> Json:
+        """The first reply under a message whose text or blocks contain the words."""
+
+        def shown() -> Json | None:
+            replies = self.thread(parent["channel"], parent["ts"])[1:]
+            return next((m for m in replies if containing in _words(m)), None)
+
+        return self.wait_for(shown, timeout)
+
+    # --- the wire ---------------------------------------------------------------------------------------
+    def _do(self, action: str, given: Json) -> Json:
+        return self._answer(self._http.post(f"/user/{self.user_id}/{action}", json=given))
+
+    def _look(self, what: str, **query: str) -> Json:
+        return self._answer(self._http.get(f"/user/{self.user_id}/{what}", params=query))
+
+    @staticmethod
+    def _answer(response: httpx.Response) -> Json:
+        answer: Json = response.json()
+        if not answer["ok"]:
+            raise RefusedError(answer["error"], answer["message"], answer.get("errors", {}))
+        return answer
+
+
+def _words(value: Any) -> str:
+    """All text in a message, its blocks included."""
+    if isinstance(value, dict):
+        return " ".join(
+            _words(item) for key, item in value.items() if key in _WORDY or not isinstance(item, str)
+        )
+    if isinstance(value, list):
+        return " ".join(_words(item) for item in value)
+    return value if isinstance(value, str) else ""
+
+
+_WORDY = frozenset({"text", "alt_text", "title", "fallback"})

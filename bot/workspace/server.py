@@ -1,0 +1,343 @@
+"""A Slack workspace one can start, talk to and break: on loopback, in a thread of this process."""
+
+import asyncio
+import socket
+import threading
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from typing import Any, TypeVar
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route, WebSocketRoute
+from starlette.websockets import WebSocket
+
+from bot.workspace import (  # noqa: F401  the api_* modules register their methods
+    api_chat,
+    api_files,
+    api_rooms,
+    api_views,
+    limits,
+    page,
+    posting,
+    userside,
+    webapi,
+)
+from bot.workspace.delivery import Delivery
+from bot.workspace.rates import Rates
+from bot.workspace.site import Call, Failure, Faults, Site
+from bot.workspace.state import BOT_USER_ID, Channel, Json, User, default_people
+
+Result = TypeVar("Result")
+Handler = Callable[[Site, Request], Awaitable[Response]]
+
+ADMIN, MEMBER, OTHER_MEMBER, GUEST = "U0ANAFERREIRA", "U0BENOKAFOR", "U0CLARALIND", "U0GUSGUEST"
+DEFAULT_CHANNELS = ("general", "campaigns", "product-images", "alerts")
+GUEST_CHANNELS = ("general", "product-images")
+COMMANDS = (
+    {
+        "command": "/imgbatch",
+        "description": "Start and follow image batches",
+        "usage_hint": "new | status <job> | cancel <job> | help",
+        "should_escape": True,
+    },
+)
+SHORTCUTS = (
+    {"type": "message", "callback_id": "batch_from_message", "name": "Run as image batch"},
+    {"type": "global", "callback_id": "batch_new", "name": "New image batch"},
+)
+
+
+class PortBusyError(Exception):
+    """Another program listens on the port; choose another, or 0 for any."""
+
+
+class Workspace:
+    """A Slack workspace on loopback.
+
+    Give `api_url` to slack_sdk as base_url and the tokens to the app; people act through the page at
+    `url` or a `Person`. Scopes and events default to the app's manifest, limits and delays to Slack's.
+    Use it as a context manager, or call `start` and `stop`.
+    """
+
+    def __init__(
+        self,
+        port: int = 0,
+        *,
+        channels: Iterable[str] = DEFAULT_CHANNELS,
+        scopes: Iterable[str] = limits.MANIFEST_SCOPES,
+        events: Iterable[str] = limits.MANIFEST_EVENTS,
+        commands: Sequence[Json] = COMMANDS,
+        shortcuts: Sequence[Json] = SHORTCUTS,
+        rate_scale: float | None = 1.0,
+        ack_seconds: float = limits.ACK_SECONDS,
+        trigger_seconds: float = limits.TRIGGER_SECONDS,
+        retry_delays: Sequence[float] = limits.RETRY_DELAYS,
+        bot_token: str = "xoxb-loopback-bot",  # noqa: S107  opens nothing but this workspace
+        app_token: str = "xapp-loopback-app",  # noqa: S107
+        signing_secret: str = "loopback-signing-secret",  # noqa: S107
+    ) -> None:
+        self.port = port
+        self.bot_token, self.app_token, self.signing_secret = bot_token, app_token, signing_secret
+        self._thread: threading.Thread | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._server: uvicorn.Server | None = None
+        self._site = Site(
+            "",
+            bot_token,
+            app_token,
+            Delivery(signing_secret, ack_seconds, retry_delays),
+            frozenset(scopes),
+            frozenset(events),
+            tuple(commands),
+            tuple(shortcuts),
+            Rates(rate_scale),
+            trigger_seconds=trigger_seconds,
+        )
+        self._furnish(channels)
+
+    def _furnish(self, channels: Iterable[str]) -> None:
+        state = self._site.state
+        state.users = {person.id: person for person in default_people()}
+        for name in channels:
+            members = [user for user in state.users if user != GUEST or name in GUEST_CHANNELS]
+            # A readable id: C0 and the name, as short as Slack's.
+            channel_id = "C0" + "".join(c for c in name.upper() if c.isalnum()).ljust(8, "0")
+            state.channels[channel_id] = Channel(channel_id, name, "channel", members, int(state.now()))
+        for user in state.users.values():
+            if not user.is_bot:
+                state.direct(user.id)
+        state.groups["S0BRANDTEAM"] = {
+            "id": "S0BRANDTEAM",
+            "handle": "brand-team",
+            "name": "Brand team",
+            "users": [ADMIN, OTHER_MEMBER],
+        }
+
+    # --- starting and stopping --------------------------------------------------------------------------
+    def start(self) -> "Workspace":
+        """Listen on loopback; returns once requests are answered. Raises PortBusyError."""
+        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind(("127.0.0.1", self.port))
+            listener.listen(128)
+        except OSError as problem:
+            listener.close()
+            raise PortBusyError(f"127.0.0.1:{self.port} is in use: {problem}") from problem
+        self.port = listener.getsockname()[1]
+        self._site.url = self.url
+        config = uvicorn.Config(
+            self._app(),
+            log_level="error",
+            access_log=False,
+            lifespan="off",
+            ws="websockets-sansio",
+            timeout_graceful_shutdown=2,
+        )
+        self._server = uvicorn.Server(config)
+        ready = threading.Event()
+        self._thread = threading.Thread(
+            target=self._run, args=(listener, ready), name="workspace", daemon=True
+        )
+        self._thread.start()
+        ready.wait(10)
+        return self
+
+    def _run(self, listener: socket.socket, ready: threading.Event) -> None:
+        async def main() -> None:
+            assert self._server is not None
+            self._loop = asyncio.get_running_loop()
+            self._loop.call_soon(ready.set)
+            await self._server.serve(sockets=[listener])
+
+        try:
+            asyncio.run(main())
+        finally:
+            listener.close()
+
+    def stop(self) -> None:
+        """Close every connection and end the thread. Safe to call twice."""
+        if self._thread is None or self._server is None:
+            return
+        self._do(self._site.close())
+        self._server.should_exit = True
+        self._thread.join(10)
+        self._thread = None
+
+    def __enter__(self) -> "Workspace":
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def _app(self) -> Starlette:
+        site = self._site
+
+        def bind(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
+            async def endpoint(request: Request) -> Response:
+                return await handler(site, request)
+
+            return endpoint
+
+        async def link(websocket: WebSocket) -> None:
+            await site.delivery.serve(websocket)
+
+        both = ["GET", "POST"]
+        routes: list[BaseRoute] = [
+            Route("/api/{method}", bind(webapi.serve), methods=both),
+            Route("/upload/v1/{ticket}", bind(api_files.receive_upload), methods=["POST"]),
+            Route("/files-pri/{file}/{rest:path}", bind(api_files.download)),
+            Route("/hooks/{path}/{team}/{token}", bind(userside.hook), methods=["POST"]),
+            WebSocketRoute("/link/", link),
+            *userside.routes(bind),
+            *page.routes(bind),
+        ]
+        hosts = Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"])
+        return Starlette(routes=routes, middleware=[hosts])
+
+    def _do(self, work: Coroutine[Any, Any, Result], timeout: float = 15.0) -> Result:
+        """Run something on the server's loop and wait for it."""
+        assert self._loop is not None, "the workspace is not started"
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(timeout)
+
+    def _call(self, work: Callable[[], Result]) -> Result:
+        async def run() -> Result:
+            return work()
+
+        return self._do(run())
+
+    # --- where things are -------------------------------------------------------------------------------
+    @property
+    def url(self) -> str:
+        """The page, and the root of everything else."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def api_url(self) -> str:
+        """What slack_sdk takes as base_url, and Bolt as SLACK_API_URL."""
+        return f"{self.url}/api/"
+
+    @property
+    def bot_user_id(self) -> str:
+        return BOT_USER_ID
+
+    @property
+    def people(self) -> list[User]:
+        return [user for user in self._site.state.users.values() if not user.is_bot]
+
+    def channel_id(self, name: str) -> str:
+        """The id of a channel by its name; raises KeyError."""
+        channel = self._site.state.channel_named(name)
+        if channel is None:
+            raise KeyError(name)
+        return channel.id
+
+    def add_channel(
+        self, name: str, *, private: bool = False, members: Iterable[str] = (ADMIN, MEMBER), bot: bool = True
+    ) -> str:
+        """Make a channel with these people, and the bot unless it is kept out; gives its id."""
+
+        def add() -> str:
+            state = self._site.state
+            joined = [*members, *([BOT_USER_ID] if bot else [])]
+            channel = Channel(
+                state.new_id("C"), name, "group" if private else "channel", joined, int(state.now())
+            )
+            state.channels[channel.id] = channel
+            state.touch()
+            return channel.id
+
+        return self._call(add)
+
+    def add_user(self, user: User) -> None:
+        self._call(lambda: self._site.state.users.__setitem__(user.id, user))
+
+    def archive(self, channel: str) -> None:
+        self._call(lambda: setattr(self._site.state.channels[channel], "is_archived", True))
+
+    # --- what arrived -----------------------------------------------------------------------------------
+    def calls(self, method: str | None = None) -> list[Call]:
+        """Every Web API call so far (of one method), oldest first, refused ones too."""
+        return [call for call in list(self._site.calls) if method in (None, call.method)]
+
+    def forget_calls(self) -> None:
+        self._site.calls.clear()
+
+    def sent(self, kind: str | None = None) -> list[Json]:
+        """The last payloads sent to the app: events_api, slash_commands or interactive."""
+        return [payload for envelope, payload in list(self._site.delivery.sent) if kind in (None, envelope)]
+
+    @property
+    def undelivered(self) -> list[Json]:
+        """Events that were given up after the last retry."""
+        return list(self._site.delivery.undelivered)
+
+    @property
+    def connections(self) -> int:
+        """How many Socket Mode connections the app has open."""
+        return len(self._site.delivery.sockets)
+
+    # --- faults -----------------------------------------------------------------------------------------
+    @property
+    def faults(self) -> Faults:
+        """The dials; set its fields directly."""
+        return self._site.faults
+
+    def rate_limits(self, scale: float | None) -> None:
+        """Multiply every allowance, or lift all limits with None. Counting starts anew."""
+        self._site.rates = Rates(scale)
+
+    def fail_next(
+        self,
+        method: str,
+        error: str = "internal_error",
+        *,
+        times: int = 1,
+        status: int = 200,
+        after: bool = False,
+    ) -> None:
+        """Answer the next calls of a method ("*": any) with an error; with `after`, do the work first."""
+        self.faults.failures += [Failure(method, error, status, after) for _ in range(times)]
+
+    def lose_answer_next(self, method: str, times: int = 1) -> None:
+        """Do what the next calls ask, but answer 503: the app cannot know that it happened."""
+        self.fail_next(method, "service_unavailable", times=times, status=503, after=True)
+
+    def limit_next(self, method: str, retry_after: int = 1, times: int = 1) -> None:
+        """Answer the next calls of a method with 429 and Retry-After."""
+        failure = Failure(method, "ratelimited", 429, retry_after=retry_after)
+        self.faults.failures += [failure] * times
+
+    def drop_next_ack(self, times: int = 1) -> None:
+        """Lose the app's next acknowledgements: events come again, people see an error."""
+        self._site.delivery.drop_acks += times
+
+    def disconnect_sockets(self, reason: str = "warning", notice: float = 0.2) -> None:
+        """Tell every socket to go (warning, refresh_requested, link_disabled), close it after `notice`."""
+        self._do(self._site.delivery.disconnect(reason, notice))
+
+    def cut_sockets(self) -> None:
+        """Close every socket without a word."""
+        self._do(self._site.delivery.cut())
+
+    def redeliver_last_event(self, times: int = 1) -> Json:
+        """Send the last event again, though it was acknowledged; gives its body."""
+        body = self.sent("events_api")[-1]
+        self._do(self._site.delivery.again(body, times), timeout=60)
+        return body
+
+    def send_event(self, event: Json) -> None:
+        """Announce an event as Slack itself would (tokens_revoked, app_uninstalled, ...)."""
+        self._call(lambda: posting.announce(self._site, event))
+
+    def use_http(self, request_url: str) -> None:
+        """Deliver by signed requests to this URL from now on; raises RequestUrlRefusedError."""
+        self._do(self._site.delivery.verify(request_url))
+
+    def use_sockets(self) -> None:
+        """Deliver over Socket Mode again."""
+        self._site.delivery.request_url = None
