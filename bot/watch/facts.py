@@ -1,0 +1,75 @@
+"""What the watch is told: plain values the caller gathers, so that judging them needs nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from bot.watch.rates import Tally, Timing
+from providers.base import FailureKind
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One item that failed, to show instead of a number."""
+
+    row: int
+    key: str
+    message: str = ""
+    """The provider's own words."""
+
+
+@dataclass(frozen=True, slots=True)
+class FailureGroup:
+    """The items that ended for the same kind of reason."""
+
+    kind: FailureKind
+    count: int
+    examples: tuple[Example, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """What the plan said the job would cost; None where a price is unknown."""
+
+    low_usd: Decimal | None
+    high_usd: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
+class PausedProvider:
+    """A provider that does nothing until a person acts."""
+
+    provider: str
+    kind: FailureKind
+    """AUTH or QUOTA, as a rule."""
+    message: str
+    since: datetime
+    waiting: int = 0
+    """Items that wait for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExpiringResults:
+    """Pictures that are made and paid but not yet fetched, and will vanish at the provider."""
+
+    submission: str
+    provider: str
+    items: int
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class JobFacts:
+    """All there is to know about one job at one moment."""
+
+    job: str
+    title: str
+    tally: Tally
+    timing: Timing
+    failures: tuple[FailureGroup, ...] = ()
+    quote: Quote | None = None
+    usual_refusal_rate: float | None = None
+    """Over earlier jobs of the same kind; None without history."""
+    expiring: tuple[ExpiringResults, ...] = ()

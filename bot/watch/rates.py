@@ -1,0 +1,149 @@
+"""How a job is doing, as numbers: rates, time and money, each with its formula."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """A job's items counted by where they stand; every item is in exactly one of the first eight."""
+
+    requested: int
+    stored: int = 0
+    """Pictures a person can look at."""
+    refused: int = 0
+    """Content rules."""
+    failed: int = 0
+    """Every other failure after the last try."""
+    cancelled: int = 0
+    expired: int = 0
+    in_doubt: int = 0
+    """Sent, reply lost, and the provider cannot tell whether it arrived."""
+    in_flight: int = 0
+    """Waiting, sent, made but not yet kept, or waiting for the next try."""
+
+    duplicates: int = 0
+    """Of `stored`: copied from an identical request instead of made and paid."""
+    first_try: int = 0
+    """Of `stored`: made at the first attempt."""
+    retries: int = 0
+    """Attempts beyond each item's first."""
+    spent_usd: Decimal | None = None
+    """What the providers charged so far; None when any part of it is unknown."""
+
+    def __post_init__(self) -> None:
+        counts = (self.requested, *self._parts, self.duplicates, self.first_try, self.retries)
+        if any(number < 0 for number in counts):
+            raise ValueError(f"a count is negative: {self}")
+
+    @property
+    def unaccounted(self) -> int:
+        """requested - (stored + refused + failed + cancelled + expired + in_doubt + in_flight); must be 0."""
+        return self.requested - sum(self._parts)
+
+    @property
+    def wanted(self) -> int:
+        """requested - cancelled: what somebody still hopes for."""
+        return self.requested - self.cancelled
+
+    @property
+    def settled(self) -> int:
+        """requested - cancelled - in_flight: the items whose end is known and was not asked for."""
+        return self.requested - self.cancelled - self.in_flight
+
+    @property
+    def missed(self) -> int:
+        """settled - stored: refused, failed, expired or in doubt."""
+        return self.settled - self.stored
+
+    @property
+    def finished(self) -> bool:
+        """Nothing is in flight."""
+        return self.in_flight == 0
+
+    @property
+    def success_rate(self) -> float | None:
+        """stored / (requested - cancelled - in_flight); None while nothing is settled.
+
+        Refused, failed, expired and in-doubt items count against it: nobody has their picture.
+        """
+        return self.stored / self.settled if self.settled > 0 else None
+
+    @property
+    def first_pass_rate(self) -> float | None:
+        """first_try / (settled - duplicates): the share made at once, of the items really sent."""
+        sent = self.settled - self.duplicates
+        return self.first_try / sent if sent > 0 else None
+
+    @property
+    def refusal_rate(self) -> float | None:
+        """refused / (settled - duplicates): the share content rules refused, of the items really sent."""
+        sent = self.settled - self.duplicates
+        return self.refused / sent if sent > 0 else None
+
+    @property
+    def cost_per_image_usd(self) -> Decimal | None:
+        """spent_usd / stored: failures that were billed make pictures dearer, duplicates cheaper.
+
+        None when the spending is not known or there is no picture.
+        """
+        if self.spent_usd is None or not self.stored:
+            return None
+        return self.spent_usd / self.stored
+
+    @property
+    def _parts(self) -> tuple[int, ...]:
+        return (
+            self.stored,
+            self.refused,
+            self.failed,
+            self.cancelled,
+            self.expired,
+            self.in_doubt,
+            self.in_flight,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """When a job began and ended, against the time its plan promised. All times aware UTC."""
+
+    started_at: datetime
+    ended_at: datetime | None = None
+    """None while it runs."""
+    window: timedelta | None = None
+    """From the plan: the time by which it should be done; None when the provider promises nothing."""
+    mean_item_time: timedelta | None = None
+    """Mean time from sending an item to its picture being kept; None before the first."""
+
+    def elapsed(self, now: datetime) -> timedelta:
+        """(ended_at or now) - started_at, never negative."""
+        return max((self.ended_at or now) - self.started_at, timedelta())
+
+    def share_of_window(self, now: datetime) -> float | None:
+        """elapsed / window: 1.0 is on the dot, 1.5 half as long again; None without a window."""
+        return self.elapsed(now) / self.window if self.window else None
+
+    def mean_share_of_window(self) -> float | None:
+        """mean_item_time / window: how much of the promised time a picture took on average."""
+        return self.mean_item_time / self.window if self.window and self.mean_item_time is not None else None
+
+    def overrun(self, now: datetime) -> timedelta:
+        """elapsed - window, or nothing when in time or without a window."""
+        if self.window is None:
+            return timedelta()
+        return max(self.elapsed(now) - self.window, timedelta())
+
+
+def duplicates_saved_usd(tally: Tally) -> Decimal | None:
+    """duplicates x spent_usd / (stored - duplicates): what the copies would have cost if made.
+
+    None when the spending is unknown or nothing was made.
+    """
+    made = tally.stored - tally.duplicates
+    if tally.spent_usd is None or made <= 0:
+        return None
+    return tally.spent_usd / made * tally.duplicates

@@ -1,0 +1,59 @@
+"""Figures as a person writes them: shares, money, times, counts. Never kinder than the truth."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import ROUND_HALF_UP, Decimal
+from math import floor
+
+
+def percent(share: float) -> str:
+    """`0.96` as `96.0%`, cut and not rounded, so that 94.96% never reads as 95.0%."""
+    # The tiny addend undoes binary noise: 0.29 * 1000 is 290.00000000000006 or 289.99999999999994.
+    return f"{floor(share * 1000 + 1e-6) / 10:.1f}%"
+
+
+def whole_percent(share: float) -> str:
+    """A threshold: `0.98` as `98%`, `0.975` as `97.5%`."""
+    return f"{round(share * 100, 2):g}%"
+
+
+def money(usd: Decimal | None) -> str:
+    """`Decimal("3.84")` as `$3.84`; cents in full below ten cents; `unknown` for None."""
+    if usd is None:
+        return "unknown"
+    sign, size = ("-" if usd < 0 else ""), abs(usd)
+    places = Decimal("0.01") if size >= Decimal("0.10") or not size else Decimal("0.0001")
+    rounded = size.quantize(places, ROUND_HALF_UP)
+    text = f"{rounded:,}"
+    if places != Decimal("0.01"):
+        text = text.rstrip("0") if len(text.rstrip("0").partition(".")[2]) >= 2 else f"{rounded:.2f}"
+    return f"{sign}${text}" if rounded or not size else f"under {sign}$0.0001"
+
+
+def duration(time: timedelta) -> str:
+    """The two largest units: `2 h 5 min`, `3 d 4 h`, `40 s`; days only from two days on."""
+    seconds = max(0, round(time.total_seconds()))
+    units = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
+    for place, (unit, length) in enumerate(units):
+        if seconds >= (2 * length if unit == "d" else length):
+            text = f"{seconds // length} {unit}"
+            if place + 1 < len(units):
+                smaller, smaller_length = units[place + 1]
+                rest = seconds % length // smaller_length
+                if rest and smaller != "s":
+                    text += f" {rest} {smaller}"
+            return text
+    return "0 s"
+
+
+def count(number: int, one: str, many: str = "") -> str:
+    """`1 picture`, `2 pictures`, `1,000 pictures`."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def listed(words: list[str]) -> str:
+    """`a`, `a and b`, `a, b and c`."""
+    if len(words) < 2:
+        return "".join(words)
+    return f"{', '.join(words[:-1])} and {words[-1]}"
