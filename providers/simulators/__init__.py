@@ -1,0 +1,11 @@
+"""Each vendor's API as a server on loopback, with memory, opinions and fault dials."""
+
+from __future__ import annotations
+
+from providers.simulators.openai import OpenAISimulator
+from providers.simulators.server import PortBusy, Simulator
+
+SIMULATORS: dict[str, type[Simulator]] = {"openai": OpenAISimulator}
+"""Every simulated vendor by name, for ``imgbatch simulate NAME``."""
+
+__all__ = ["SIMULATORS", "PortBusy", "Simulator"]
