@@ -14,6 +14,7 @@ from enum import StrEnum
 from bot.watch.advice import Who, advice
 from bot.watch.facts import FailureGroup, JobFacts, PausedProvider
 from bot.watch.words import count, duration, percent, whole_percent
+from providers.base import FailureKind
 
 
 class Rule(StrEnum):
@@ -216,7 +217,7 @@ def _refusals(facts: JobFacts, rules: AlertRules, open_keys: Collection[str]) ->
         if facts.usual_refusal_rate is not None
         else f"alert over {whole_percent(threshold)}"
     )
-    refused = [group for group in facts.failures if group.kind == "content_policy"]
+    refused = [group for group in facts.failures if group.kind is FailureKind.CONTENT_POLICY]
     return Alert(
         Rule.REFUSALS,
         key,

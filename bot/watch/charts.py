@@ -15,6 +15,7 @@ from bot.watch.advice import advice
 from bot.watch.facts import FailureGroup
 from bot.watch.rates import Tally, Timing
 from bot.watch.words import count, duration, money, percent, whole_percent
+from providers.base import FailureKind
 
 _WIDTH: Final = 1000
 _MARGIN: Final = 36
@@ -35,6 +36,13 @@ _OUTCOMES: Final = (
     ("in_flight", "to come", "#cfe0f2"),
 )
 """Tally field, word, colour; in the order of the bar."""
+
+_KIND_COLOURS: Final = {
+    FailureKind.CONTENT_POLICY: "#e3a12f",
+    FailureKind.EXPIRED: "#9468c4",
+    FailureKind.CANCELLED: "#b4b5bb",
+}
+"""The colours of their outcomes; every other kind has the red of `failed`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +74,7 @@ def outcome_chart(
         shapes.dot(x + 8, 178 + y, 8, colour)
     most = max((group.count for group in kinds), default=1)
     for line, group in enumerate(kinds):
-        colour = "#e3a12f" if group.kind == "content_policy" else "#cb4b42"
+        colour = _KIND_COLOURS.get(group.kind, "#cb4b42")
         shapes.bar(340, 240 + 40 * line, 560 * group.count / most, 22, [(colour, 1)])
     image, draw = shapes.finished()
 
@@ -126,15 +134,21 @@ def timeline_chart(moments: Sequence[Moment], *, title: str, requested: int, tim
     for quarter in (0, 2, 4):
         y = bottom - (bottom - top) * quarter / 4
         write(draw, (left - 14, y + 6), f"{ceiling * quarter // 4:,}", 18, _GREY, align="right")
-    for quarter in range(5):
-        x = left + (right - left) * quarter / 4
-        when = duration(timedelta(seconds=span * quarter / 4)) if quarter else "start"
-        side = "left" if not quarter else "right" if quarter == 4 else "centre"
-        write(draw, (x, bottom + 34), when, 18, _GREY, align=side)
+    step = _step(span)
+    for tick in range(int(span / step) + 1):
+        x = left + (right - left) * tick * step / span
+        words = duration(timedelta(seconds=tick * step)) if tick else "start"
+        write(draw, (x, bottom + 34), words, 18, _GREY, align="centre" if tick else "left")
     if window and window <= span:
         x = left + (right - left) * window / span
         write(draw, (x - 10, top + 16), "expected", 18, _GREY, align="right")
     return _png(image)
+
+
+def _step(span_seconds: float) -> float:
+    """Seconds between marks of the time axis: a round time that gives at most six."""
+    round_times = (1, 5, 15, 60, 300, 900, 1_800, 3_600, 7_200, 10_800, 21_600, 43_200, 86_400)
+    return next((float(step) for step in round_times if span_seconds / step <= 6), span_seconds / 6)
 
 
 def _subtitle(tally: Tally, target: float, show_cost: bool) -> str:
