@@ -96,11 +96,11 @@ class OpenAI:
         key = api_key.get_secret_value() if isinstance(api_key, SecretStr) else api_key
         self.models = models
         self._clock = clock
-        self._secrets = (key.strip(),)
         self._wire = Wire(
             title="OpenAI",
             base_url=base_url,
             headers={"authorization": f"Bearer {key.strip()}"},
+            secrets=(key.strip(),),
             patience=patience,
         )
 
@@ -319,10 +319,10 @@ class OpenAI:
             raise AskAgain(f"OpenAI's answer about {what} is {problem}") from None
 
     def _failure(self, reply: Reply, prompt: str = "") -> Failure:
-        return answers.failure(reply.status, _object(reply), (*self._secrets, prompt))
+        return answers.failure(reply.status, _object(reply), lambda words: self._wire.safe(words, prompt))
 
     def _sentence(self, reply: Reply, failed: Failure) -> str:
-        request_id = redact(reply.headers.get("x-request-id", ""), self._secrets)
+        request_id = self._wire.safe(reply.headers.get("x-request-id", ""))
         about = f"{reply.status} {failed.code}" + (f", request {request_id}" if request_id else "")
         return f"OpenAI: {failed.message} ({about})"
 

@@ -7,7 +7,7 @@ openai/openai-openapi issue 302; read in 2026-11.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
@@ -80,8 +80,8 @@ class Skipped:
     why: str
 
 
-def failure(status: int | None, body: Mapping[str, Any], secrets: tuple[str, ...] = ()) -> Failure:
-    """What a body with an `error` says; `secrets` are kept out of the message.
+def failure(status: int | None, body: Mapping[str, Any], safe: Callable[[str], str] = redact) -> Failure:
+    """What a body with an `error` says; `safe` takes out of their words what must not be passed on.
 
     Order: the code, a type that means money, the status where it is telling, the type, the rest of statuses.
     """
@@ -95,11 +95,11 @@ def failure(status: int | None, body: Mapping[str, Any], secrets: tuple[str, ...
         if text(name)
     ]
     if blocked:
-        words = f"{redact(words, secrets)[:200]} (blocked for: {', '.join(blocked)})"
+        words = f"{safe(words)[:200]} (blocked for: {', '.join(blocked)})"
     return Failure(
         kind=kind,
-        code=redact(code or kind_of_error or (str(status) if status else ""), secrets)[:64],
-        message=redact(words, secrets),
+        code=safe(code or kind_of_error or (str(status) if status else ""))[:64],
+        message=safe(words),
         billed=_BILLED.get(kind, Billed.UNKNOWN),
     )
 

@@ -74,6 +74,8 @@ class Sketch:
             )
         if request.size not in card.sizes and not (card.size_rule and card.size_rule.allows(request.size)):
             raise _unsayable(f"sketch cannot draw {request.size} pictures")
+        if request.quality is not None and request.quality not in card.qualities:
+            raise _unsayable(f"sketch has no quality “{request.quality}”")
         if len(request.references) > card.references:
             raise _unsayable(f"sketch looks at {card.references} reference pictures at most")
         if request.background == "transparent" and not card.transparency:

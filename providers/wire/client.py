@@ -19,9 +19,11 @@ from typing import Any, BinaryIO
 from urllib.parse import urljoin, urlsplit
 
 import httpx
+from pydantic import SecretStr
 
 from providers.base import AskAgain, FailureKind, Gone, MaybeAccepted, ProviderError, TellOperator
 from providers.wire import pictures, shapes
+from providers.wire.errors import redact
 
 CONNECTIONS_PER_SHARD = 20
 MOST_SHARDS = 15
@@ -135,6 +137,7 @@ class Wire:
     """Calls to one vendor's API. Safe to use from many threads.
 
     `headers` carry the key and go to the vendor's own address only; redirects are never followed with them.
+    `secrets` are kept out of what `safe` gives back.
     """
 
     def __init__(
@@ -143,6 +146,7 @@ class Wire:
         title: str,
         base_url: str,
         headers: Mapping[str, str] | None = None,
+        secrets: tuple[str, ...] = (),
         patience: Patience | None = None,
         shards: int = MOST_SHARDS,
         monotonic: Callable[[], float] = time.monotonic,
@@ -161,11 +165,16 @@ class Wire:
             raise TellOperator(
                 f"The key for {title} contains characters no key has; paste it again", kind=FailureKind.AUTH
             )
+        self._secrets = tuple(SecretStr(secret) for secret in secrets)
         self._patience = patience or Patience()
         self._monotonic = monotonic
         self._loopback = is_loopback(parts.hostname)
         self._tls: ssl.SSLContext | None = None
         self._shards = Shards(self._client, shards)
+
+    def safe(self, words: str, *also: str) -> str:
+        """The words as they may be shown and logged: without secrets, nor any of `also` (a prompt)."""
+        return redact(words, (*(secret.get_secret_value() for secret in self._secrets), *also))
 
     def _client(self) -> httpx.Client:
         # At INFO httpx writes a line per call with the full address, signatures of picture links included.
