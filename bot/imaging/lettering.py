@@ -23,7 +23,13 @@ _OTHER_FONTS: Final = (
     "arial.ttf",
 )
 """Tried in this order, where the machine has them, for writing the bundled font does not know.
-Pillow's bundled font (Aileron) has Latin letters only."""
+Pillow's bundled font (a cut of Aileron) has little more than ASCII."""
+
+_NEAR: Final = {
+    "–": "-", "—": "-", "×": "x", "€": "EUR", "£": "GBP", "•": "·", "ß": "ss", "æ": "ae", "Æ": "Ae",
+    "ø": "o", "Ø": "O", "œ": "oe", "Œ": "Oe", "ł": "l", "Ł": "L", "đ": "d", "Đ": "D", "ı": "i", "№": "No.",
+}  # fmt: skip
+"""What to write for letters that do not come apart into a base and an accent."""
 
 _NEVER_A_GLYPH: Final = "\uffff"
 """A code point no font draws: shows what the font puts in place of a letter it lacks."""
@@ -35,19 +41,23 @@ _MAX_TEXT: Final = 500
 def runs(text: str, size_px: float) -> list[tuple[str, Font]]:
     """The text in stretches that one font can draw, each with its font.
 
-    Letters no font here has (Chinese without a Chinese font, emoji) become one “…” per stretch.
+    One font for the whole text where one has all its letters, else one for each word. Letters no font
+    here has lose their accents; what is still not drawable (Chinese without a Chinese font, emoji) becomes
+    one “…” per word.
     """
+    text = printable(text)
+    whole = _font_name(text)
+    if whole is not None:
+        return [(text, _font(whole, size_px))] if text else []
     found: list[tuple[str, str]] = []
-    for letter in printable(text):
-        name = _font_name(letter, found[-1][1] if found else "")
-        if name is None:
-            letter, name = "…", ""
-            if found and found[-1][0].endswith("…"):
-                continue
+    for word in text.split():
+        name = _font_name(word)
+        drawable, name = (_plain(word), "") if name is None else (word, name)
+        space = " " if found else ""
         if found and found[-1][1] == name:
-            found[-1] = (found[-1][0] + letter, name)
+            found[-1] = (found[-1][0] + space + drawable, name)
         else:
-            found.append((letter, name))
+            found.append((space + drawable, name))
     return [(stretch, _font(name, size_px)) for stretch, name in found]
 
 
@@ -144,14 +154,28 @@ def _is_here(name: str) -> bool:
     return True
 
 
-@lru_cache(maxsize=8192)
-def _font_name(letter: str, before: str) -> str | None:
-    """The font for a letter after a stretch in the font `before`; None when no font has it."""
-    if unicodedata.combining(letter) or letter == " ":
-        return before  # an accent belongs to the letter it stands on, and a space to either side
-    if _draws("", letter):
-        return ""
-    return next((name for name in _OTHER_FONTS if _is_here(name) and _draws(name, letter)), None)
+def _font_name(text: str) -> str | None:
+    """The first font that draws every letter of the text; None when none does."""
+    letters = frozenset(letter for letter in text if letter != " ")
+    for name in ("", *_OTHER_FONTS):
+        if (not name or _is_here(name)) and all(_draws(name, letter) for letter in letters):
+            return name
+    return None
+
+
+def _plain(word: str) -> str:
+    """The word in letters of the bundled font, as near as it gets."""
+    plain = ""
+    for letter in word:
+        for near in (letter, _NEAR.get(letter, ""), unicodedata.normalize("NFKD", letter)):
+            drawable = "".join(part for part in near if _draws("", part))
+            if drawable:
+                plain += drawable
+                break
+        else:
+            if not unicodedata.combining(letter) and not plain.endswith("…"):
+                plain += "…"
+    return plain
 
 
 @lru_cache(maxsize=8192)
