@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -60,12 +60,16 @@ class Settings(BaseModel):
         30, ge=0, le=3600, description="Wait before a lost submission is looked up"
     )
     imgbatch_attempts: int = Field(3, ge=1, le=20, description="How often one picture is tried")
-    imgbatch_retry_seconds: int = Field(20, ge=0, le=86400, description="First wait before a retry; it doubles")
+    imgbatch_retry_seconds: int = Field(
+        20, ge=0, le=86400, description="First wait before a retry; it doubles"
+    )
     imgbatch_budget_usd: Decimal | None = Field(None, gt=0, description="No job may cost more than this")
     imgbatch_chunk_rows: int | None = Field(None, ge=1, description="At most this many items a submission")
     imgbatch_alert_channel: str | None = Field(None, description="Slack channel id that also gets alerts")
     imgbatch_target_rate: float = Field(0.98, gt=0, le=1, description="Success rate aimed at")
-    imgbatch_alert_rate: float = Field(0.95, gt=0, le=1, description="Success rate below which people are told")
+    imgbatch_alert_rate: float = Field(
+        0.95, gt=0, le=1, description="Success rate below which people are told"
+    )
     imgbatch_format: str = Field("webp", description="Format of the web files: webp, jpeg or png")
     imgbatch_quality: int = Field(82, ge=1, le=100, description="Quality of the web files")
     imgbatch_fit: str = Field("cover", description="cover, contain, inside or stretch")
@@ -114,9 +118,7 @@ class Loaded:
         for field, info in Settings.model_fields.items():
             value = getattr(self.settings, field)
             shown = "" if value is None else masked(value) if isinstance(value, SecretStr) else str(value)
-            rows.append(
-                (field.upper(), shown, self.origins.get(field, "default"), info.description or "")
-            )
+            rows.append((field.upper(), shown, self.origins.get(field, "default"), info.description or ""))
         return rows
 
 
@@ -164,7 +166,9 @@ def _toml(file: Path, *, required: bool) -> Mapping[str, Any]:
         raise SettingsError(f"{file} is not valid TOML: {problem}") from None
     unknown = sorted(key for key in values if key.lower() not in Settings.model_fields)
     if unknown:
-        raise SettingsError(f"{file} has the unknown setting {unknown[0]}; see `imgbatch doctor` for the names")
+        raise SettingsError(
+            f"{file} has the unknown setting {unknown[0]}; see `imgbatch doctor` for the names"
+        )
     return {key.lower(): value for key, value in values.items()}
 
 
@@ -188,8 +192,8 @@ class Policy:
     """Fewer items a submission than the vendor allows, for jobs that are often refused."""
     budget_usd: Decimal | None = None
     default_provider: str | None = None
-    render: RenderPolicy = RenderPolicy()
-    rules: AlertRules = AlertRules()
+    render: RenderPolicy = field(default_factory=RenderPolicy)
+    rules: AlertRules = field(default_factory=AlertRules)
 
     @classmethod
     def of(cls, settings: Settings) -> Policy:
@@ -210,5 +214,7 @@ class Policy:
                 fit=settings.imgbatch_fit,  # type: ignore[arg-type]
                 disclosure=settings.imgbatch_disclosure,
             ),
-            rules=AlertRules(target=settings.imgbatch_target_rate, alert=settings.imgbatch_alert_rate),
+            rules=AlertRules(
+                success_target=settings.imgbatch_target_rate, success_alert=settings.imgbatch_alert_rate
+            ),
         )

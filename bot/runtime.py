@@ -48,9 +48,9 @@ class Context:
     providers: Mapping[str, Provider]
     policy: Policy
     renderers: Executor
-    """Runs imaging work."""
-    callers: Executor
-    """Runs live calls and other waits on the network."""
+    """Runs imaging work: one thread a core."""
+    callers: Mapping[str, Executor]
+    """Runs live calls, one executor a provider, as wide as that provider takes calls at once."""
     clock: Callable[[], datetime] = now
     new_id: Callable[[int], str] = new_id
     chance: Callable[[], float] = chance

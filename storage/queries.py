@@ -65,6 +65,19 @@ class Queries(Reader):
             query = query.where(ROW.c.problem.is_not(None))
         return self._pages(Row, query, ROW.c.number, limit)
 
+    def shared_keys(self, job_id: str) -> Sequence[str]:
+        """Keys, in lower case, that more than one row of the sheet has."""
+        key = func.lower(ROW.c.key)
+        query = select(key).where(ROW.c.job_id == job_id, ROW.c.problem.is_(None)).group_by(key)
+        with self._reading() as c:
+            return list(c.execute(query.having(func.count() > 1)).scalars())
+
+    def rows_with_items(self, job_id: str) -> int:
+        """How many rows of the sheet have at least one item."""
+        query = select(func.count(ITEM.c.row.distinct())).where(ITEM.c.job_id == job_id)
+        with self._reading() as c:
+            return int(c.execute(query).scalar_one())
+
     # --- items -------------------------------------------------------------------------------------
 
     def item(self, job_id: str, number: int) -> Item | None:
@@ -161,6 +174,30 @@ class Queries(Reader):
                 for state, kind, code, count, row, reason in c.execute(query)
             ]
 
+    def examples(self, job_id: str, kind: str, limit: int) -> Sequence[Item]:
+        """The first items that ended for this kind of failure."""
+        ended = [ItemState.REFUSED, ItemState.FAILED, ItemState.EXPIRED]
+        query = select(ITEM).where(
+            ITEM.c.job_id == job_id, ITEM.c.state.in_(ended), ITEM.c.failure_kind == kind
+        )
+        return self._all(Item, query.order_by(ITEM.c.number).limit(limit))
+
+    def first_try(self, job_id: str) -> int:
+        """Stored items that were sent once at most (duplicates were not sent at all)."""
+        query = select(func.count()).where(
+            ITEM.c.job_id == job_id, ITEM.c.state == ItemState.STORED, ITEM.c.sends <= 1
+        )
+        with self._reading() as c:
+            return int(c.execute(query).scalar_one())
+
+    def waiting_for(self, provider: str) -> int:
+        """Items of running jobs that wait to be sent to a provider."""
+        query = select(func.count()).where(
+            ITEM.c.provider == provider, ITEM.c.state.in_([ItemState.WAITING, ItemState.SENDING])
+        )
+        with self._reading() as c:
+            return int(c.execute(query).scalar_one())
+
     # --- submissions -------------------------------------------------------------------------------
 
     def submission(self, submission_id: str) -> Submission | None:
@@ -189,7 +226,27 @@ class Queries(Reader):
             now_open, sent = c.execute(query).one()
         return now_open, sent
 
-    def live_submissions(self, job_id: str) -> int:
+    def answers(self, submission_id: str) -> tuple[int, int]:
+        """How many of a submission's items were made, and how many failed."""
+        made = ATTEMPT.c.outcome == "made"
+        query = select(
+            func.count().filter(made), func.count().filter(and_(ATTEMPT.c.outcome.is_not(None), ~made))
+        ).where(ATTEMPT.c.submission_id == submission_id)
+        with self._reading() as c:
+            good, bad = c.execute(query).one()
+        return good, bad
+
+    def live_calls(self, provider: str) -> int:
+        """Live submissions of a provider that are prepared or being sent."""
+        query = select(func.count()).where(
+            SUBMISSION.c.provider == provider,
+            SUBMISSION.c.lane == "live",
+            SUBMISSION.c.state.in_([SubmissionState.PREPARED, SubmissionState.SENDING]),
+        )
+        with self._reading() as c:
+            return int(c.execute(query).scalar_one())
+
+    def unfinished_submissions(self, job_id: str) -> int:
         query = select(func.count()).where(
             SUBMISSION.c.job_id == job_id, SUBMISSION.c.state.in_(list(LIVE_SUBMISSIONS))
         )

@@ -16,7 +16,7 @@ from bot.intake.rows import read_rows
 from bot.intake.sheet import Sheet, SheetError, open_sheet
 from bot.intake.spec import BadRow, JobSpec, Wish
 from bot.intake.template import Template, TemplateError, compile_template
-from bot.pipeline.plan import Plan, Planner, PlanError
+from bot.pipeline.plan import Plan, PlanError, Planner
 from bot.runtime import Context
 from storage.records import Item, Job, Row
 from storage.states import JobState
@@ -192,9 +192,8 @@ def _open(
     except SheetError as problem:
         problems.append(str(problem))
     try:
-        template = compile_template(wanted.spec.template) if wanted.spec.template else None
-        if sheet and template:
-            template.check(sheet.columns)
+        if wanted.spec.template:
+            template = compile_template(wanted.spec.template, sheet.columns if sheet else None)
     except TemplateError as problem:
         problems.append(str(problem))
     try:

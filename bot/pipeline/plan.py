@@ -145,7 +145,9 @@ class Planner:
         self._chosen: dict[tuple[str | None, str | None], ModelCard] = {}
         self.default = self._choose(spec.provider, spec.model)
         if spec.lane not in self.default.lanes:
-            raise PlanError(f"{self.default.id} has no {spec.lane} lane; use lane={next(iter(self.default.lanes))}")
+            raise PlanError(
+                f"{self.default.id} has no {spec.lane} lane; use lane={next(iter(self.default.lanes))}"
+            )
 
     def add(self, wishes: Sequence[Wish]) -> list[Item]:
         """The row's items, numbered on. Raises PlanError with the row's problem; nothing is counted then."""
@@ -156,7 +158,9 @@ class Planner:
     def _draft(self, wish: Wish, seen: dict[str, int]) -> tuple[dict[str, Any], ModelCard, Size]:
         """The item's values but for its number: a row with one bad wish counts nothing at all."""
         spec = self._spec
-        card = self._choose(wish.provider or (None if wish.model else spec.provider), wish.model or spec.model)
+        card = self._choose(
+            wish.provider or (None if wish.model else spec.provider), wish.model or spec.model
+        )
         if spec.lane not in card.lanes:
             raise PlanError(f"{card.id} has no {spec.lane} lane")
         problem = prompts.lint(wish.prompt, card)
@@ -174,32 +178,34 @@ class Planner:
         if background == "transparent" and not card.transparency:
             raise PlanError(f"{card.id} cannot make transparent backgrounds")
         if len(wish.references) > card.references:
-            raise PlanError(f"{card.id} takes {card.references} reference pictures, not {len(wish.references)}")
+            raise PlanError(
+                f"{card.id} takes {card.references} reference pictures, not {len(wish.references)}"
+            )
         same = [card.provider, card.id, wish.prompt, str(made), quality, background, list(wish.references)]
         text = json.dumps(same, ensure_ascii=False, separators=(",", ":"))
         repeat = seen[text] = seen.get(text, -1) + 1
         price = self._price(card, spec.lane, made, quality)
-        draft = dict(
-            job_id=self._job_id,
-            row=wish.row,
-            variant=wish.variant,
-            key=wish.key,
-            prompt=wish.prompt,
-            alt_text=wish.alt_text,
-            provider=card.provider,
-            model=card.id,
-            lane=spec.lane.value,
-            size=str(wanted) if wanted else None,
-            made_size=str(made),
-            quality=quality,
-            background=background,
-            references=list(wish.references) or None,
-            fingerprint=hashlib.sha256(f"{repeat}{text}".encode()).hexdigest()[:32],
-            quoted_low=price.low if price else None,
-            quoted_high=price.high if price else None,
-            state=ItemState.PLANNED,
-            moved_at=self._now,
-        )
+        draft = {
+            "job_id": self._job_id,
+            "row": wish.row,
+            "variant": wish.variant,
+            "key": wish.key,
+            "prompt": wish.prompt,
+            "alt_text": wish.alt_text,
+            "provider": card.provider,
+            "model": card.id,
+            "lane": spec.lane.value,
+            "size": str(wanted) if wanted else None,
+            "made_size": str(made),
+            "quality": quality,
+            "background": background,
+            "references": list(wish.references) or None,
+            "fingerprint": hashlib.sha256(f"{repeat}{text}".encode()).hexdigest()[:32],
+            "quoted_low": price.low if price else None,
+            "quoted_high": price.high if price else None,
+            "state": ItemState.PLANNED,
+            "moved_at": self._now,
+        }
         return draft, card, made
 
     def _count(self, draft: dict[str, Any], card: ModelCard, made: Size) -> Item:

@@ -5,7 +5,6 @@ Revises: ${down_revision | comma,n}
 """
 
 import sqlalchemy as sa
-import sqlmodel
 import storage.tables
 from alembic import op
 ${imports if imports else ""}

@@ -1,0 +1,90 @@
+"""The composition root: the only file that chooses concrete things."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from datetime import datetime
+from pathlib import Path
+
+from bot.config import Policy, Settings, SettingsError
+from bot.runtime import Context, now
+from providers import catalogue, registry
+from providers.base import Provider, ProviderError
+from storage.blobs import FolderBlobs
+from storage.engine import migrate, only_scheduler, open_engine
+from storage.mail import Mail
+from storage.notices import Notices
+from storage.queries import Queries
+from storage.store import Store
+from storage.writer import Writer
+
+
+@contextmanager
+def open_context(
+    settings: Settings,
+    *,
+    schedules: bool,
+    policy: Policy | None = None,
+    clock: Callable[[], datetime] = now,
+) -> Iterator[Context]:
+    """Everything the stages need, opened and closed again.
+
+    `schedules`: whether this process will run ticks, which only one may do on a data store. Raises
+    StoreError, SettingsError or CatalogueError with one sentence.
+    """
+    data = settings.imgbatch_data
+    try:
+        data.mkdir(parents=True, exist_ok=True)
+    except OSError as problem:
+        raise SettingsError(f"IMGBATCH_DATA: {data} cannot be made: {problem.strerror}") from None
+    with ExitStack() as stack:
+        engine = open_engine(settings.database_url)
+        stack.callback(engine.dispose)
+        if schedules:
+            stack.enter_context(only_scheduler(engine, data / "imgbatch.lock"))
+        migrate(engine, data / "migrate.lock")
+        writer = Writer(engine)
+        providers = build_providers(settings, clock)
+        for provider in providers.values():
+            stack.callback(provider.close)
+        renderers = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="render")
+        callers = {
+            name: ThreadPoolExecutor(width(provider), thread_name_prefix=f"call-{name}")
+            for name, provider in providers.items()
+        }
+        for pool in (renderers, *callers.values()):
+            stack.callback(pool.shutdown, wait=True, cancel_futures=True)
+        yield Context(
+            store=Store(writer),
+            queries=Queries(engine),
+            notices=Notices(engine, writer),
+            mail=Mail(engine, writer),
+            blobs=FolderBlobs(data / "blobs"),
+            providers=providers,
+            policy=policy or Policy.of(settings),
+            renderers=renderers,
+            callers=callers,
+            clock=clock,
+        )
+
+
+def build_providers(settings: Settings, clock: Callable[[], datetime] = now) -> dict[str, Provider]:
+    """The providers that are set up, in the order they are offered. Raises SettingsError."""
+    own = [settings.imgbatch_catalogue] if settings.imgbatch_catalogue else []
+    values = {name: settings.named(name) for name in registry.variables()}
+    try:
+        return registry.build(values, catalogue=catalogue.load(*own), folder=_drawings(settings), clock=clock)
+    except ProviderError as problem:
+        raise SettingsError(str(problem)) from problem
+
+
+def width(provider: Provider) -> int:
+    """How many live calls it takes at once."""
+    return max((card.limits.concurrency for card in provider.models.values()), default=1)
+
+
+def _drawings(settings: Settings) -> Path:
+    return settings.imgbatch_data / "providers"

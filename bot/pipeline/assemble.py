@@ -1,0 +1,183 @@
+"""Waiting items become submissions: payload kept, intent written. Nothing is sent here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import BinaryIO
+
+from bot.pipeline.plan import Chunk
+from bot.runtime import Context
+from providers.base import ImageRequest, Lane, Reference, Refused, Size
+from storage.records import Item, Job, Submission
+from storage.states import ItemEvent, ItemState, JobState, SubmissionState
+from storage.store import Packed
+
+PAGE = 500
+"""Items looked at together; bounds memory."""
+
+
+def assemble(ctx: Context, now: datetime) -> int:
+    """Pack every due item of every running job; how many submissions were prepared."""
+    return sum(_assemble_job(ctx, job, now) for job in ctx.queries.jobs([JobState.RUNNING]))
+
+
+@dataclass(slots=True)
+class _Open:
+    """A submission being filled."""
+
+    submission_id: str
+    payload_key: str
+    file: BinaryIO
+    keep: ExitStack
+    chunk: Chunk
+    first: Item
+    group: str
+    packed: list[Packed] = field(default_factory=list)
+    byte_size: int = 0
+
+
+def _assemble_job(ctx: Context, job: Job, now: datetime) -> int:
+    """One pass over the job's due items. A crash leaves at most payload files nobody refers to."""
+    open_by_kind: dict[tuple[str, ...], _Open] = {}
+    prepared = 0
+    room = _Room(ctx)
+    try:
+        for item in _due(ctx, job, now):
+            if not room.take(item):
+                continue
+            line = _encode(ctx, item, now)
+            if line is None:
+                continue
+            group, text = line
+            kind = (item.provider, item.model, item.lane, group)
+            card = ctx.providers[item.provider].models[item.model]
+            out = card.expected_output_bytes(Size.parse(item.made_size))
+            filling = open_by_kind.get(kind)
+            if filling and not filling.chunk.add(len(text), out):
+                prepared += _close(ctx, open_by_kind.pop(kind), now)
+                filling = None
+            if filling is None:
+                filling = open_by_kind[kind] = _begin(ctx, job, item, group)
+                filling.chunk.add(len(text), out)
+            filling.file.write(text)
+            filling.byte_size += len(text)
+            filling.packed.append(Packed(item.number, item.sends + 1, item.quoted_high))
+            if filling.chunk.full:
+                prepared += _close(ctx, open_by_kind.pop(kind), now)
+        for filling in list(open_by_kind.values()):
+            prepared += _close(ctx, filling, now)
+        open_by_kind.clear()
+    finally:
+        for filling in open_by_kind.values():
+            filling.keep.close()
+    return prepared
+
+
+class _Room:
+    """Which items may be packed now: not for a paused provider, and live ones only as fast as they leave."""
+
+    def __init__(self, ctx: Context) -> None:
+        self._ctx = ctx
+        self._paused = set(ctx.notices.pauses())
+        self._live_left: dict[str, int] = {}
+
+    def take(self, item: Item) -> bool:
+        if item.provider in self._paused or item.provider not in self._ctx.providers:
+            return False
+        if item.lane != Lane.LIVE:
+            return True
+        if item.provider not in self._live_left:
+            card = self._ctx.providers[item.provider].models[item.model]
+            waiting = self._ctx.queries.live_calls(item.provider)
+            self._live_left[item.provider] = max(0, 4 * card.limits.concurrency - waiting)
+        self._live_left[item.provider] -= 1
+        return self._live_left[item.provider] >= 0
+
+
+def _due(ctx: Context, job: Job, now: datetime) -> Iterator[Item]:
+    after = 0
+    while page := ctx.queries.due_items(job.id, ItemState.WAITING, now, PAGE, after):
+        yield from page
+        after = page[-1].number
+
+
+def _encode(ctx: Context, item: Item, now: datetime) -> tuple[str, bytes] | None:
+    """Group and line; None when the request cannot be said, which ends the item before it costs anything."""
+    provider = ctx.providers[item.provider]
+    request = ImageRequest(
+        key=key_of(item.job_id, item.number, item.sends + 1),
+        model=item.model,
+        prompt=item.prompt,
+        size=Size.parse(item.made_size),
+        quality=item.quality,
+        background=item.background,
+        references=tuple(_reference(ctx, name) for name in item.references or ()),
+    )
+    try:
+        encoded = provider.encode(request, Lane(item.lane))
+    except Refused as problem:
+        failure = problem.failure
+        ctx.store.move_item(
+            item, ItemEvent.FAIL, now, note=failure.message,
+            failure_kind=failure.kind.value, failure_code=failure.code, reason=failure.message,
+        )  # fmt: skip
+        return None
+    return encoded.group, encoded.line + b"\n"
+
+
+def _reference(ctx: Context, name: str) -> Reference:
+    if not name.startswith("blob:"):
+        return Reference(url=name)
+    key = name.removeprefix("blob:")
+    media_type = {"jpg": "image/jpeg", "jpeg": "image/jpeg", "webp": "image/webp"}
+    return Reference(
+        content=ctx.blobs.read(key), media_type=media_type.get(key.rpartition(".")[2], "image/png")
+    )
+
+
+def _begin(ctx: Context, job: Job, item: Item, group: str) -> _Open:
+    submission_id = f"{job.id}-{ctx.new_id(6)}"
+    payload_key = f"{job.id}/payload/{submission_id}.jsonl"
+    keep = ExitStack()
+    file = keep.enter_context(ctx.blobs.writing(payload_key))
+    card = ctx.providers[item.provider].models[item.model]
+    return _Open(
+        submission_id, payload_key, file, keep, Chunk(card, Lane(item.lane), ctx.policy), item, group
+    )
+
+
+def _close(ctx: Context, filling: _Open, now: datetime) -> int:
+    filling.keep.close()
+    item = filling.first
+    submission = Submission(
+        id=filling.submission_id,
+        job_id=item.job_id,
+        provider=item.provider,
+        model=item.model,
+        lane=item.lane,
+        grp=filling.group,
+        state=SubmissionState.PREPARED,
+        payload_key=filling.payload_key,
+        count=len(filling.packed),
+        byte_size=filling.byte_size,
+        created_at=now,
+        due_at=now,
+    )
+    ctx.store.pack(submission, filling.packed, now)
+    return 1
+
+
+def key_of(job_id: str, number: int, send: int) -> str:
+    """What an item is called at the provider: unique for each sending."""
+    return f"{job_id}-{number}-{send}"
+
+
+def parse_key(key: str) -> tuple[str, int, int] | None:
+    """Job, item number and sending of a key of ours; None for anything else."""
+    job_id, *numbers = key.rsplit("-", 2)
+    if len(numbers) != 2 or not all(part.isdecimal() for part in numbers):
+        return None
+    return job_id, int(numbers[0]), int(numbers[1])

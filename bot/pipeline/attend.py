@@ -1,0 +1,135 @@
+"""Gathers what the watch judges, and writes down what it finds: one incident, told once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from bot.runtime import Context
+from bot.watch.alerts import Alert, job_alerts, provider_alerts
+from bot.watch.facts import Example, ExpiringResults, FailureGroup, JobFacts, PausedProvider, Quote
+from bot.watch.rates import Tally, Timing
+from providers.base import FailureKind
+from storage.records import Incident, Job
+from storage.states import ItemState, JobState, SubmissionState
+
+WATCHED = timedelta(minutes=10)
+"""A finished job is looked at this long, so that its last alert is raised whatever the order of ticks."""
+
+WORTH_TELLING = frozenset({FailureKind.AUTH, FailureKind.QUOTA})
+"""Pauses that need a person; a short wait for a rate limit does not."""
+
+
+def attend(ctx: Context, now: datetime) -> int:
+    """Judge every running and newly finished job and every pause; how many incidents were opened."""
+    opened = 0
+    open_keys = {incident.key for incident in ctx.notices.incidents(open_only=True)}
+    for job in ctx.queries.jobs([JobState.RUNNING, JobState.CANCELLING, JobState.FINISHED]):
+        if job.finished_at is not None and now - job.finished_at > WATCHED:
+            continue
+        found = job_alerts(facts(ctx, job), now, ctx.policy.rules, open_keys)
+        opened += _open(ctx, found, now, job.id)
+        mine = {incident.key for incident in ctx.notices.incidents(job.id, open_only=True)}
+        for over in mine - {alert.key for alert in found}:
+            ctx.notices.close_incident(over, now)
+    return opened + _attend_providers(ctx, now)
+
+
+def _attend_providers(ctx: Context, now: datetime) -> int:
+    paused = []
+    for pause in ctx.notices.pauses().values():
+        if pause.until <= now:
+            ctx.notices.resume(pause.provider)
+        elif FailureKind(pause.kind) in WORTH_TELLING:
+            waiting = ctx.queries.waiting_for(pause.provider)
+            kind = FailureKind(pause.kind)
+            paused.append(PausedProvider(pause.provider, kind, pause.reason, pause.since, waiting))
+    return _open(ctx, provider_alerts(paused, now), now, None)
+
+
+def _open(ctx: Context, alerts: list[Alert], now: datetime, job_id: str | None) -> int:
+    return sum(
+        ctx.notices.open_incident(
+            Incident(
+                key=alert.key,
+                rule=alert.rule.value,
+                severity=alert.severity.value,
+                headline=alert.headline,
+                details=list(alert.details),
+                advice="\n".join(alert.what_to_do),
+                opened_at=now,
+                job_id=job_id,
+            )
+        )
+        for alert in alerts
+    )
+
+
+def tally(ctx: Context, job: Job) -> Tally:
+    """The job in numbers, from the rows themselves."""
+    ledger = ctx.queries.ledger(job.id)
+    count = ledger.count
+    return Tally(
+        requested=ledger.requested,
+        stored=count(ItemState.STORED),
+        refused=count(ItemState.REFUSED),
+        failed=count(ItemState.FAILED),
+        cancelled=count(ItemState.CANCELLED),
+        expired=count(ItemState.EXPIRED),
+        in_doubt=count(ItemState.IN_DOUBT),
+        in_flight=ledger.under_way,
+        duplicates=job.duplicates,
+        first_try=ctx.queries.first_try(job.id),
+        retries=ctx.queries.retries(job.id),
+        spent_usd=ledger.settled_usd if ledger.settled_usd or not ledger.unpriced else None,
+    )
+
+
+def facts(ctx: Context, job: Job) -> JobFacts:
+    """All there is to know about a job at this moment."""
+    clock = ctx.queries.clock(job.id)
+    mean = clock.mean_seconds
+    return JobFacts(
+        job=job.id,
+        title=job.title,
+        tally=tally(ctx, job),
+        timing=Timing(
+            started_at=job.started_at or job.created_at,
+            ended_at=job.finished_at,
+            window=timedelta(seconds=job.window_seconds) if job.window_seconds else None,
+            mean_item_time=timedelta(seconds=mean) if mean is not None else None,
+        ),
+        failures=tuple(_failures(ctx, job)),
+        quote=Quote(job.quoted_low, job.quoted_high),
+        expiring=tuple(_expiring(ctx, job)),
+    )
+
+
+def _failures(ctx: Context, job: Job) -> list[FailureGroup]:
+    counts: dict[FailureKind, int] = {}
+    for group in ctx.queries.failures(job.id):
+        if group.state is not ItemState.IN_DOUBT:
+            kind = FailureKind(group.kind) if group.kind in _KINDS else FailureKind.UNKNOWN
+            counts[kind] = counts.get(kind, 0) + group.count
+    return [
+        FailureGroup(
+            kind,
+            count,
+            tuple(
+                Example(item.row, item.key, item.reason or "")
+                for item in ctx.queries.examples(job.id, kind.value, ctx.policy.rules.examples)
+            ),
+        )
+        for kind, count in counts.items()
+    ]
+
+
+_KINDS: Mapping[str, FailureKind] = {kind.value: kind for kind in FailureKind}
+
+
+def _expiring(ctx: Context, job: Job) -> list[ExpiringResults]:
+    return [
+        ExpiringResults(sent.id, sent.provider, sent.count, sent.results_expire_at)
+        for sent in ctx.queries.submissions(job.id)
+        if sent.state is SubmissionState.OPEN and sent.results_expire_at is not None
+    ]

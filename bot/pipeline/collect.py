@@ -1,0 +1,155 @@
+"""Made pictures become stored ones: fetched if need be, rendered, kept. Duplicates are copied."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
+from datetime import datetime
+from typing import Any
+
+from bot.config import Policy
+from bot.imaging.pictures import NotAPicture
+from bot.imaging.renditions import render
+from bot.pipeline.retry import Again, decide, wait
+from bot.pipeline.settle import keep_master
+from bot.runtime import Context
+from providers.base import AskAgain, Failure, FailureKind, Gone, ProviderError, Size
+from storage.blobs import Blobs
+from storage.records import Item
+from storage.states import ItemEvent, ItemState, JobState, StaleTransitionError
+
+log = logging.getLogger(__name__)
+
+AT_A_TIME = 32
+"""Pictures handed to the renderers together."""
+
+ROUNDS = 16
+"""Hands before the tick returns, so that other jobs get their turn."""
+
+LIVING = (JobState.RUNNING, JobState.CANCELLING)
+
+
+def collect(ctx: Context, now: datetime) -> int:
+    """Render what is due and copy duplicates of what has ended; how many items moved."""
+    moved = 0
+    for job in ctx.queries.jobs(LIVING):
+        for _ in range(ROUNDS):
+            due = ctx.queries.due_items(job.id, ItemState.GENERATED, now, AT_A_TIME)
+            copies = ctx.queries.copies_ready(job.id, AT_A_TIME)
+            if not due and not copies:
+                break
+            moved += _collect(ctx, due) + _copy(ctx, copies)
+    return moved
+
+
+def _collect(ctx: Context, items: Sequence[Item]) -> int:
+    work: list[tuple[Item, Future[dict[str, Any]]]] = []
+    for item in items:
+        master = item.master_key or _fetch(ctx, item)
+        if master is not None:
+            work.append((item, _render(ctx, item, master)))
+    for item, future in work:
+        try:
+            kept = future.result()
+        except NotAPicture as problem:
+            unusable = Failure(FailureKind.UNKNOWN, "not_a_picture", str(problem))
+            _failed(ctx, item, unusable)
+        else:
+            _move(ctx, item, ItemEvent.STORE, {**kept, "due_at": None})
+    return len(items)
+
+
+def _fetch(ctx: Context, item: Item) -> str | None:
+    """The master's key once its bytes are here; None when it is not to be had now, or ever."""
+    assert item.locator is not None
+    try:
+        content = ctx.providers[item.provider].fetch(item.locator)
+    except Gone as problem:
+        _failed(ctx, item, Failure(FailureKind.EXPIRED, "gone", str(problem)))
+        return None
+    except ProviderError as problem:
+        asked = problem.retry_after if isinstance(problem, AskAgain) else None
+        later = wait(1, ctx.policy, ctx.chance(), asked)
+        ctx.store.put_off(
+            item, ctx.clock() + later, reason=f"The picture could not be fetched yet: {problem}"
+        )
+        return None
+    return keep_master(ctx, item, content)
+
+
+def _render(ctx: Context, item: Item, master_key: str) -> Future[dict[str, Any]]:
+    extension = {"jpeg": "jpg"}.get(ctx.policy.render.format, ctx.policy.render.format)
+    key = f"{item.job_id}/web/{item.number:06d}-{item.sends}.{extension}"
+    return ctx.renderers.submit(render_blob, ctx.blobs, master_key, key, item.size, ctx.policy)
+
+
+def render_blob(
+    blobs: Blobs, master_key: str, rendition_key: str, size: str | None, policy: Policy
+) -> dict[str, Any]:
+    """Render one blob into another; the item's new values. Runs in any thread, process or machine that
+    sees the blobs: keys travel, bytes do not. Raises NotAPicture.
+    """
+    made = render(blobs.read(master_key), Size.parse(size) if size else None, policy.render)
+    blobs.put(rendition_key, made.content)
+    return {
+        "master_key": master_key,
+        "rendition_key": rendition_key,
+        "width": made.width,
+        "height": made.height,
+        "byte_size": len(made.content),
+    }
+
+
+def _failed(ctx: Context, item: Item, failure: Failure) -> None:
+    """Paid for, but of no use: tried again within the limit, or ended."""
+    now = ctx.clock()
+    decision = decide(failure, item.attempts, ctx.policy, now, ctx.chance())
+    values: dict[str, Any] = {
+        "failure_kind": failure.kind.value,
+        "failure_code": failure.code,
+        "reason": failure.message,
+    }
+    if isinstance(decision, Again):
+        _move(ctx, item, ItemEvent.RETRY, {**values, "due_at": decision.at})
+    else:
+        _move(ctx, item, ItemEvent.FAIL, values)
+
+
+COPIED: Mapping[ItemState, ItemEvent] = {
+    ItemState.STORED: ItemEvent.STORE,
+    ItemState.REFUSED: ItemEvent.REFUSE,
+    ItemState.FAILED: ItemEvent.FAIL,
+    ItemState.EXPIRED: ItemEvent.EXPIRE,
+    ItemState.CANCELLED: ItemEvent.CANCEL,
+    ItemState.IN_DOUBT: ItemEvent.DOUBT,
+}
+"""A duplicate shares its original's fate."""
+
+
+def _copy(ctx: Context, pairs: Sequence[tuple[Item, Item]]) -> int:
+    for item, original in pairs:
+        event = COPIED[original.state]
+        if event is not ItemEvent.STORE:
+            values = {
+                "failure_kind": original.failure_kind,
+                "failure_code": original.failure_code,
+                "reason": original.reason,
+            }
+            _move(ctx, item, event, values)
+            continue
+        assert original.master_key is not None
+        if item.size == original.size:
+            names = ("master_key", "rendition_key", "width", "height", "byte_size")
+            kept = {name: getattr(original, name) for name in names}
+        else:
+            kept = _render(ctx, item, original.master_key).result()
+        _move(ctx, item, ItemEvent.STORE, kept)
+    return len(pairs)
+
+
+def _move(ctx: Context, item: Item, event: ItemEvent, values: Mapping[str, Any]) -> None:
+    try:
+        ctx.store.move_item(item, event, ctx.clock(), **values)
+    except StaleTransitionError:
+        log.info("job %s item %d had moved before it was collected", item.job_id, item.number)

@@ -1,0 +1,22 @@
+"""Jobs in which nothing is under way any more are finished."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from bot.runtime import Context
+from storage.states import UNDER_WAY, JobState
+
+
+def finish(ctx: Context, now: datetime) -> int:
+    """Finish what is done; how many jobs."""
+    done = 0
+    for job in ctx.queries.jobs([JobState.RUNNING, JobState.CANCELLING]):
+        if job.state is JobState.CANCELLING:
+            ctx.store.stop_unsent(job.id, now)
+        counts = ctx.queries.counts(job.id)
+        busy = any(counts.get(state) for state in UNDER_WAY)
+        if not busy and not ctx.queries.unfinished_submissions(job.id):
+            ctx.store.finish_job(job.id, now)
+            done += 1
+    return done

@@ -1,0 +1,93 @@
+"""Open submissions are asked about, and ended ones settled."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from bot.config import Policy
+from bot.pipeline import settle, submit
+from bot.pipeline.retry import wait
+from bot.runtime import Context
+from providers.base import (
+    AskAgain,
+    Billed,
+    Failure,
+    FailureKind,
+    Gone,
+    Phase,
+    Progress,
+    ProviderError,
+    TellOperator,
+)
+from providers.catalogue import ModelCard
+from storage.records import Submission
+from storage.states import JobState, SubmissionState
+
+NEAR_EXPIRY = timedelta(hours=6)
+"""From this long before results vanish, the shortest wait between polls is used."""
+
+
+def poll(ctx: Context, now: datetime) -> int:
+    """Ask about every open submission that is due, the most urgent first; how many were asked about."""
+    paused = ctx.notices.pauses()
+    asked = 0
+    for submission in ctx.queries.due_submissions(SubmissionState.OPEN, now):
+        if submission.provider in ctx.providers and submission.provider not in paused:
+            _poll_one(ctx, submission, now)
+            asked += 1
+    return asked
+
+
+def next_poll(
+    submission: Submission, progress: Progress, card: ModelCard | None, policy: Policy, now: datetime
+) -> datetime:
+    """A tenth of the submission's age, at least `least_wait` and at most `poll_most`; the shortest wait
+    near the expiry of its results.
+    """
+    least = submit.least_wait(card, policy)
+    age = now - (submission.sent_at or now)
+    gap = min(policy.poll_most, max(least, age / 10))
+    expires = progress.results_expire_at or submission.results_expire_at
+    if expires is not None and expires - now < NEAR_EXPIRY:
+        gap = least
+    return now + gap
+
+
+def _poll_one(ctx: Context, submission: Submission, now: datetime) -> None:
+    provider = ctx.providers[submission.provider]
+    handle = settle.handle_of(submission)
+    try:
+        job = ctx.queries.job(submission.job_id)
+        if job is not None and job.state is JobState.CANCELLING:
+            provider.cancel(handle)
+        progress = provider.poll(handle)
+        _act(ctx, submission, progress, now)
+    except AskAgain as problem:
+        later = wait(1, ctx.policy, ctx.chance(), problem.retry_after)
+        ctx.store.note_progress(submission, now + min(later, ctx.policy.poll_most), note=str(problem))
+    except TellOperator as problem:
+        submit.pause(ctx, submission.provider, problem, now)
+    except Gone as problem:
+        gone = Failure(FailureKind.EXPIRED, "gone", str(problem), billed=Billed.UNKNOWN)
+        settle.lost(ctx, submission, gone, now)
+    except ProviderError as problem:
+        ctx.store.note_progress(submission, now + ctx.policy.poll_most, note=str(problem))
+
+
+def _act(ctx: Context, submission: Submission, progress: Progress, now: datetime) -> None:
+    card = ctx.providers[submission.provider].models.get(submission.model)
+    match progress.phase:
+        case Phase.WAITING | Phase.RUNNING:
+            ctx.store.note_progress(
+                submission,
+                next_poll(submission, progress, card, ctx.policy, now),
+                completed=progress.completed,
+                failed=progress.failed,
+                results_expire_at=progress.results_expire_at,
+                note="",
+            )
+        case Phase.ENDED:
+            settle.settle(ctx, submission, progress, ctx.clock())
+        case Phase.REJECTED:
+            failure = progress.failure or Failure(FailureKind.UNKNOWN, "rejected", "The batch was rejected.")
+            submit.refuse(ctx, submission, failure, ctx.clock())

@@ -1,0 +1,156 @@
+"""Answers are written down: pictures first to the blobs, then the state that says they are paid for."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from bot.pipeline.assemble import parse_key
+from bot.pipeline.retry import Again, decide
+from bot.runtime import Context
+from providers.base import Billed, Failure, Handle, ItemResult, Made, Picture, Progress
+from storage.records import Item, Submission
+from storage.states import ItemEvent, ItemState
+from storage.store import Outcome
+
+log = logging.getLogger(__name__)
+
+AT_A_TIME = 50
+"""Answers written in one transaction: few enough to lose nothing worth mentioning, enough to be quick."""
+
+EXTENSIONS: Mapping[bytes, str] = {b"\x89PNG": "png", b"\xff\xd8\xff": "jpg", b"RIFF": "webp", b"GIF8": "gif"}
+"""By the first bytes: what the provider says of its pictures is not always so."""
+
+
+def settle(ctx: Context, submission: Submission, progress: Progress, now: datetime) -> int:
+    """Read an ended submission's results to the end and write each answer down once; how many were new.
+
+    Streamed: one picture in memory at a time. Stopped anywhere, it can be run again from the start: what
+    has its answer keeps it. Items to be retried are written last and together, so that they travel
+    together. May raise what `Provider.results` raises; what was settled stays.
+    """
+    handle = handle_of(submission)
+    waiting = {item.number: item for item in ctx.queries.submission_items(submission, [ItemState.IN_FLIGHT])}
+    chance = ctx.chance()
+    later: list[Outcome] = []
+    ready: list[Outcome] = []
+    new = 0
+    for result in ctx.providers[submission.provider].results(handle):
+        item = _item_for(submission, result, waiting)
+        if item is None:
+            continue
+        del waiting[item.number]
+        outcome = _outcome(ctx, item, result.outcome, now, chance)
+        (later if outcome.event in (ItemEvent.RETRY, ItemEvent.UNPACK) else ready).append(outcome)
+        if len(ready) >= AT_A_TIME:
+            new += ctx.store.settle(submission, ready, now)
+            ready = []
+    silent = Failure(
+        progress.unanswered, code="no_answer", message="The provider gave no answer for this item."
+    )
+    for item in waiting.values():
+        later.append(_outcome(ctx, item, silent, now, chance))
+    new += ctx.store.settle(submission, [*ready, *later], now)
+    made, failed = ctx.queries.answers(submission.id)
+    ctx.store.end(submission, now, completed=made, failed=failed)
+    return new
+
+
+def answer(ctx: Context, submission: Submission, results: Iterable[ItemResult], now: datetime) -> None:
+    """The same for a synchronous API, whose reply is the results: one transaction for all of it."""
+    waiting = {item.number: item for item in ctx.queries.submission_items(submission, [ItemState.SENDING])}
+    chance = ctx.chance()
+    outcomes = []
+    for result in results:
+        item = _item_for(submission, result, waiting)
+        if item is not None:
+            del waiting[item.number]
+            outcomes.append(_outcome(ctx, item, result.outcome, now, chance))
+    silent = Failure(
+        FailureKind.UNKNOWN, code="no_answer", message="The provider gave no answer for this item."
+    )
+    outcomes += [_outcome(ctx, item, silent, now, chance) for item in waiting.values()]
+    ctx.store.answer(submission, outcomes, now)
+
+
+def lost(ctx: Context, submission: Submission, failure: Failure, now: datetime) -> None:
+    """The provider no longer has the submission: every open item has this failure."""
+    chance = ctx.chance()
+    items = ctx.queries.submission_items(submission, [ItemState.IN_FLIGHT])
+    outcomes = [_outcome(ctx, item, failure, now, chance) for item in items]
+    ctx.store.settle(submission, outcomes, now)
+    made, failed = ctx.queries.answers(submission.id)
+    ctx.store.end(submission, now, completed=made, failed=failed, note=failure.message)
+
+
+def handle_of(submission: Submission) -> Handle:
+    """The provider's name for it, as it was kept."""
+    kept = submission.handle or {}
+    return Handle(id=kept.get("id", ""), data=kept.get("data", {}))
+
+
+def _item_for(submission: Submission, result: ItemResult, waiting: Mapping[int, Item]) -> Item | None:
+    parsed = parse_key(result.key)
+    item = waiting.get(parsed[1]) if parsed and parsed[0] == submission.job_id else None
+    if item is None or parsed is None or item.sends != parsed[2]:
+        # Answered before a restart, answered twice, or never asked: the first answer stands.
+        log.debug("submission %s: answer for %.80s is not awaited", submission.id, result.key)
+        return None
+    return item
+
+
+def _outcome(ctx: Context, item: Item, outcome: Made | Failure, now: datetime, chance: float) -> Outcome:
+    if isinstance(outcome, Made):
+        values = _kept(ctx, item, outcome.pictures[0])
+        cost = outcome.cost_usd if outcome.cost_usd is not None else item.quoted_high
+        return Outcome(
+            item.number, item.sends, ItemEvent.MAKE, "made",
+            billed=Billed.YES.value, cost=cost, values={**values, "due_at": now, **_CLEAR},
+        )  # fmt: skip
+    decision = decide(outcome, item.attempts + 1, ctx.policy, now, chance)
+    values = {"failure_kind": outcome.kind.value, "failure_code": outcome.code, "reason": outcome.message}
+    if isinstance(decision, Again):
+        event = ItemEvent.RETRY if decision.counts else ItemEvent.UNPACK
+        values = {**values, "due_at": decision.at}
+    else:
+        event = decision.event
+    return Outcome(
+        item.number, item.sends, event, outcome.kind.value, outcome.code, outcome.message,
+        billed=outcome.billed.value, cost=_failure_cost(outcome, item), values=values,
+    )  # fmt: skip
+
+
+_CLEAR: Mapping[str, Any] = {"failure_kind": None, "failure_code": None, "reason": None}
+
+
+def _failure_cost(failure: Failure, item: Item) -> Decimal | None:
+    """What a failure cost: as reported; the list price if billed; nothing if not; unknown otherwise."""
+    if failure.cost_usd is not None:
+        return failure.cost_usd
+    match failure.billed:
+        case Billed.NO:
+            return Decimal(0)
+        case Billed.YES:
+            return item.quoted_high
+        case _:
+            return None
+
+
+def _kept(ctx: Context, item: Item, picture: Picture) -> dict[str, Any]:
+    """Keep the master (or where to get it); the key is the same for the same sending, so that a second
+    reading of the results replaces the file with itself.
+    """
+    if picture.content is None:
+        return {"locator": picture.locator, "master_key": None}
+    return {"master_key": keep_master(ctx, item, picture.content), "locator": None}
+
+
+def keep_master(ctx: Context, item: Item, content: bytes) -> str:
+    """Put the provider's bytes away; the key."""
+    extension = next((ext for mark, ext in EXTENSIONS.items() if content.startswith(mark)), "bin")
+    key = f"{item.job_id}/master/{item.number:06d}-{item.sends}.{extension}"
+    ctx.blobs.put(key, content)
+    return key

@@ -1,0 +1,191 @@
+"""Prepared submissions leave for the provider, each call made once for each written intent."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from bot.config import Policy
+from bot.pipeline import settle
+from bot.pipeline.retry import Again, decide, wait
+from bot.runtime import Context
+from providers.base import (
+    Answered,
+    AskAgain,
+    Billed,
+    Failure,
+    FailureKind,
+    Handle,
+    Lane,
+    MaybeAccepted,
+    Outgoing,
+    Refused,
+    TellOperator,
+)
+from providers.catalogue import ModelCard
+from storage.records import Item, Submission
+from storage.states import ItemEvent, ItemState, StaleTransitionError, SubmissionState
+from storage.store import Outcome
+
+
+def submit(ctx: Context, now: datetime) -> int:
+    """Send what is due; how many calls were made or handed to the callers.
+
+    Batches are sent here, one after the other. Live calls go to the provider's own callers, which work
+    on while the tick returns.
+    """
+    begun = 0
+    paused = ctx.notices.pauses()
+    for submission in ctx.queries.due_submissions(SubmissionState.PREPARED, now):
+        if submission.provider in paused or submission.id in ctx.sending:
+            continue
+        if submission.provider not in ctx.providers or not _may_send(ctx, submission, now):
+            continue
+        begun += 1
+        ctx.sending.add(submission.id)
+        if submission.lane == Lane.LIVE:
+            ctx.callers[submission.provider].submit(_send_live, ctx, submission)
+        else:
+            _send_once(ctx, submission)
+    return begun
+
+
+def _may_send(ctx: Context, submission: Submission, now: datetime) -> bool:
+    """Within the vendor's own limits on creations an hour and open submissions."""
+    card = ctx.providers[submission.provider].models.get(submission.model)
+    if card is None or submission.lane == Lane.LIVE:
+        return card is not None
+    most_open, hourly = card.limits.open_submissions, card.limits.submissions_per_hour
+    if most_open is None and hourly is None:
+        return True
+    now_open, sent = ctx.queries.open_submissions(submission.provider, now - timedelta(hours=1))
+    return (most_open is None or now_open < most_open) and (hourly is None or sent < hourly)
+
+
+def _send_live(ctx: Context, submission: Submission) -> None:
+    if submission.provider in ctx.notices.pauses():
+        ctx.sending.discard(submission.id)  # still PREPARED; a later tick takes it up again
+        return
+    _send_once(ctx, submission)
+
+
+def _send_once(ctx: Context, submission: Submission) -> None:
+    """Intent, call, reply. Whatever goes wrong after the intent leaves it SENDING, for `rescue` to clear."""
+    try:
+        _send(ctx, submission)
+    except StaleTransitionError:
+        return  # withdrawn or taken meanwhile
+    finally:
+        ctx.sending.discard(submission.id)
+
+
+def _send(ctx: Context, submission: Submission) -> None:
+    now = ctx.clock()
+    ctx.store.send(submission, now, now + ctx.policy.look_up_after)
+    try:
+        reply = ctx.providers[submission.provider].submit(outgoing(ctx, submission))
+    except AskAgain as problem:
+        hold(ctx, submission, problem)
+    except Refused as problem:
+        refuse(ctx, submission, problem.failure, ctx.clock())
+    except TellOperator as problem:
+        now = ctx.clock()
+        pause(ctx, submission.provider, problem, now)
+        ctx.store.hold(submission, now, now, note=str(problem))
+    except MaybeAccepted as problem:
+        ctx.store.note_progress(submission, now + ctx.policy.look_up_after, note=str(problem))
+    else:
+        take(ctx, submission, reply)
+
+
+def outgoing(ctx: Context, submission: Submission) -> Outgoing:
+    """The submission as the provider's seam wants it."""
+    return Outgoing(
+        tag=submission.id,
+        model=submission.model,
+        lane=Lane(submission.lane),
+        group=submission.grp,
+        count=submission.count,
+        byte_size=submission.byte_size,
+        open=functools.partial(ctx.blobs.open, submission.payload_key),
+    )
+
+
+def take(ctx: Context, submission: Submission, reply: Handle | Answered) -> None:
+    """The provider has it, or has answered it: write that down at once."""
+    now = ctx.clock()
+    match reply:
+        case Handle():
+            handle = {"id": reply.id, "data": dict(reply.data)}
+            card = ctx.providers[submission.provider].models.get(submission.model)
+            ctx.store.accept(submission, handle, now, due_at=now + least_wait(card, ctx.policy))
+        case Answered(results):
+            settle.answer(ctx, submission, results, now)
+
+
+def least_wait(card: ModelCard | None, policy: Policy) -> timedelta:
+    """Shortest wait before a poll: a hundredth of a usual batch, between a second and `poll_least`."""
+    if card is None:
+        return policy.poll_least
+    return min(policy.poll_least, max(timedelta(seconds=1), card.typical_batch / 100))
+
+
+def hold(ctx: Context, submission: Submission, problem: AskAgain) -> None:
+    """Certainly not accepted: the same payload goes out again later."""
+    now = ctx.clock()
+    later = wait(submission.tries + 1, ctx.policy, ctx.chance(), problem.retry_after)
+    if submission.lane == Lane.LIVE and problem.retry_after:
+        # One "too many requests" speaks for all the calls that would follow it.
+        ctx.notices.pause(
+            submission.provider, problem.kind.value, str(problem), now, now + problem.retry_after
+        )
+    ctx.store.hold(submission, now, now + later, note=str(problem))
+
+
+def pause(ctx: Context, provider: str, problem: TellOperator, now: datetime) -> None:
+    """Leave the provider alone until a person has acted, or long enough to look again."""
+    ctx.notices.pause(provider, problem.kind.value, str(problem), now, now + ctx.policy.pause)
+
+
+def refuse(ctx: Context, submission: Submission, failure: Failure, now: datetime) -> None:
+    """The provider took none of it: each item is tried again or ends, as for a failure of its own."""
+    items = list(ctx.queries.submission_items(submission, [ItemState.SENDING, ItemState.IN_FLIGHT]))
+    ctx.store.refuse(submission, _unsent(ctx, items, failure, now), now, note=failure.message)
+
+
+def _unsent(ctx: Context, items: Sequence[Item], failure: Failure, now: datetime) -> list[Outcome]:
+    chance = ctx.chance()
+    outcomes = []
+    values: dict[str, Any]
+    for item in items:
+        decision = decide(failure, item.attempts + 1, ctx.policy, now, chance)
+        if failure.kind is FailureKind.RATE_LIMITED:
+            # The queue over there is full. That says nothing about the items, and may take hours.
+            decision = Again(now + ctx.policy.poll_most, counts=False)
+        if isinstance(decision, Again):
+            event = ItemEvent.UNPACK
+            values = {"due_at": decision.at, "attempts": item.attempts + decision.counts}
+        else:
+            event = ItemEvent.FAIL
+            values = {
+                "failure_kind": failure.kind.value,
+                "failure_code": failure.code,
+                "reason": failure.message,
+            }
+        outcomes.append(
+            Outcome(
+                item.number,
+                item.sends,
+                event,
+                "not_sent",
+                failure.code,
+                failure.message,
+                billed=Billed.NO.value,
+                cost=Decimal(0),
+                values=values,
+            )
+        )
+    return outcomes
