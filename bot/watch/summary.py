@@ -54,7 +54,7 @@ def _headline(tally: Tally, rules: AlertRules) -> str:
     """“96 of 100 pictures are ready (96.0%, target 98%)”; the rate is of what is settled."""
     if not tally.wanted:
         return "Cancelled: no picture is wanted any more"
-    are = "is" if tally.stored == 1 == tally.wanted else "are"
+    are = "is" if tally.wanted == 1 else "are"
     ready = f"{tally.stored:,} of {count(tally.wanted, 'picture')} {are} ready"
     rate = tally.success_rate
     if rate is None:
