@@ -1,0 +1,227 @@
+"""What a person typed behind `/imgbatch`, or behind `@imgbatch` in a thread, as a value."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from dataclasses import dataclass, field
+
+from bot.intake.options import MAX_TEXT_CHARACTERS, Changes, CommandError, parse_options, typed
+from bot.intake.records import quoted
+
+__all__ = [
+    "Audit",
+    "Cancel",
+    "Changes",
+    "Command",
+    "CommandError",
+    "Help",
+    "ListJobs",
+    "New",
+    "Retry",
+    "Run",
+    "Status",
+    "Unknown",
+    "parse_command",
+    "parse_options",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class New:
+    """Open the form."""
+
+    changes: Changes = field(default_factory=Changes)
+    """What it is filled in with."""
+    template: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Start from the text alone, with a sheet given beside it."""
+
+    changes: Changes = field(default_factory=Changes)
+    template: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """How a job stands; None: the person's latest."""
+
+    job: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ListJobs:
+    """The recent jobs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """Stop a job."""
+
+    job: str
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """Send items of a job again."""
+
+    job: str
+    which: str = "failed"
+    """One of WHICH."""
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """The proof that every row and dollar is accounted for."""
+
+    job: str
+
+
+@dataclass(frozen=True, slots=True)
+class Help:
+    """How it works; None: everything in short."""
+
+    topic: str | None = None
+    """One of TOPICS."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """Not understood."""
+
+    text: str
+    suggestion: str
+    """One sentence: what is wrong and what to write instead."""
+
+
+Command = New | Run | Status | ListJobs | Cancel | Retry | Audit | Help | Unknown
+
+WHICH = ("failed", "refused", "expired", "cancelled", "in_doubt", "all")
+"""Items a retry can be about; `all` is every one that did not become a picture."""
+
+TOPICS = ("templates", "sheet", "options", "new", "run", "status", "list", "cancel", "retry", "audit")
+"""What help can be asked about."""
+
+_VERBS = {
+    **{verb: verb for verb in ("new", "run", "status", "list", "cancel", "retry", "help", "audit")},
+    "jobs": "list",
+    "ls": "list",
+    "stop": "cancel",
+    "abort": "cancel",
+    "redo": "retry",
+    "start": "run",
+    "?": "help",
+}
+"""What people write -> the verb."""
+
+_TOPIC_WORDS = {
+    "template": "templates",
+    "prompt": "templates",
+    "csv": "sheet",
+    "xlsx": "sheet",
+    "option": "options",
+}
+
+_JOB = re.compile(r"#?([a-z0-9][a-z0-9_-]{2,39})", re.IGNORECASE)
+
+
+def parse_command(text: str, *, job: str | None = None) -> Command:
+    """What the person wants. Never raises: a mistake becomes Unknown with a sentence.
+
+    `job` is the one in whose thread the text was written; verbs that need a job take it when none is named.
+    """
+    plain = typed(text[: MAX_TEXT_CHARACTERS + 1])
+    if not plain:
+        return Status(job) if job else New()
+    first = plain.split(maxsplit=1)[0]
+    verb = _VERBS.get(first.lower().strip("`*_/.,:!"))
+    if first.lower() == "?":
+        verb = "help"
+    if verb is None:
+        return Unknown(plain, _no_verb(first, plain))
+    rest = plain[len(first) :].strip()
+    try:
+        return _command(verb, rest, plain, job)
+    except CommandError as problem:
+        return Unknown(plain, str(problem))
+
+
+def _command(verb: str, rest: str, plain: str, job: str | None) -> Command:
+    match verb:
+        case "new":
+            return New(*parse_options(rest))
+        case "run":
+            return Run(*parse_options(rest))
+        case "list":
+            return ListJobs()
+        case "help":
+            return _help(rest, plain)
+        case "retry":
+            return _retry(rest, job)
+        case "status":
+            return Status(_job(verb, rest, job) if rest or job else None)
+        case "cancel":
+            return Cancel(_job(verb, rest, job))
+        case _:
+            return Audit(_job(verb, rest, job))
+
+
+def _job(verb: str, rest: str, job: str | None) -> str:
+    words = rest.strip("`*_.,:! ").split()
+    if not words:
+        if job is None:
+            raise CommandError(
+                f"Say which job to {verb}, like “{verb} k3x9ab”; “list” shows the names."
+                if verb != "status"
+                else "Say which job, like “status k3x9ab”; “list” shows the names."
+            )
+        return job
+    if len(words) > 1:
+        raise CommandError(f"“{verb}” takes the name of one job, and {quoted(rest)} is {len(words)} words.")
+    found = _JOB.fullmatch(words[0])
+    if not found:
+        raise CommandError(f"{quoted(words[0])} is not the name of a job; “list” shows the names.")
+    return found[1].lower()
+
+
+def _retry(rest: str, job: str | None) -> Retry:
+    which: list[str] = []
+    names: list[str] = []
+    for word in re.sub(r"\bin[ -]doubt\b", "in_doubt", rest, flags=re.IGNORECASE).split():
+        plain = word.strip("`*_.,:!").lower()
+        (which if plain in WHICH else names).append(plain)
+    if len(which) > 1:
+        raise CommandError(f"“retry” takes one kind of picture at a time: {', '.join(WHICH)}.")
+    if len(names) > 1 or (names and job and not _JOB.fullmatch(names[0])):
+        close = [c for name in names for c in difflib.get_close_matches(name, WHICH, 1, 0.7)]
+        hint = f"did you mean {close[0]}?" if close else f"the kinds are {', '.join(WHICH)}."
+        raise CommandError(f"“retry” takes one job and one kind of picture; {hint}")
+    return Retry(_job("retry", " ".join(names), job), which[0] if which else "failed")
+
+
+def _help(rest: str, plain: str) -> Help | Unknown:
+    word = rest.split()[0].strip("`*_.,:!?").lower() if rest.split() else ""
+    if not word:
+        return Help()
+    topic = _TOPIC_WORDS.get(word, word)
+    if topic in TOPICS:
+        return Help(topic)
+    close = difflib.get_close_matches(word, (*TOPICS, *_TOPIC_WORDS), 1, 0.6)
+    hint = (
+        f"did you mean “help {_TOPIC_WORDS.get(close[0], close[0])}”?"
+        if close
+        else f"there is help on {', '.join(TOPICS)}."
+    )
+    return Unknown(plain, f"There is no help on {quoted(word)}; {hint}")
+
+
+def _no_verb(first: str, plain: str) -> str:
+    close = difflib.get_close_matches(first.lower(), _VERBS, 1, 0.6)
+    if close:
+        rest = plain[len(first) :].strip()
+        return f"{quoted(first)} is not a command; did you mean {quoted(f'{close[0]} {rest}'.strip())}?"
+    if "{" in plain or "=" in plain:
+        return "Write “run” in front of a template or options, and drop the sheet beside them."
+    return f"{quoted(first)} is not a command; write new, run, status, list, cancel, retry, audit or help."
