@@ -2,9 +2,9 @@
 
     python benchmarks/imaging.py [masters] [rounds]
 
-Masters are 1024x1024 PNGs of 1.2 MB on average, much like a provider's; each becomes 800x800 WebP q82 m4. `bare`
-is Image.open, resize LANCZOS, save: no check, no orientation, no profile, no label. Ratios are taken
-within a round, so that a noisy machine disturbs both sides alike.
+Masters are 1024x1024 PNGs of 1.2 MB on average, much like a provider's; each becomes 800x800 WebP q82
+m4. `bare` is Image.open, resize LANCZOS, save: no check, no orientation, no profile, no label. Ratios
+are taken within a round, so that a noisy machine disturbs both sides alike.
 """
 
 from __future__ import annotations

@@ -117,6 +117,13 @@ class TestSheet:
         noise = png(Image.merge("RGB", [Image.effect_noise((300, 300), 120) for _ in range(3)]))
         assert len(contact_sheet([Cell(1, "noise", noise)] * 30, title="Noise")) <= MAX_BYTES
 
+    def test_an_icon_is_shown_at_its_size_and_not_blown_up(self) -> None:
+        sheet = opened(contact_sheet([Cell(1, "", png(Image.new("RGB", (64, 64), "#e01010")))], title=""))
+        middle = (40 + 360, 124 + 360)
+        assert sheet.getpixel(middle)[0] > 200
+        beside = sheet.getpixel((middle[0] + 60, middle[1]))
+        assert max(abs(a - b) for a, b in zip(beside, GREY_CARD, strict=True)) < 4
+
     def test_cards_take_the_shape_of_the_job(self) -> None:
         square = opened(contact_sheet(self.cells(6), title=""))
         wide = opened(contact_sheet(self.cells(6), title="", shape=Size(1536, 1024)))
