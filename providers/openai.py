@@ -93,14 +93,16 @@ class OpenAI:
         patience: Patience | None = None,
     ) -> None:
         """Raises TellOperator for a base URL or key that cannot be one."""
-        key = api_key.get_secret_value() if isinstance(api_key, SecretStr) else api_key
+        key = (api_key.get_secret_value() if isinstance(api_key, SecretStr) else api_key).strip()
+        if not key:
+            raise TellOperator("No key is set for OpenAI", kind=FailureKind.AUTH)
         self.models = models
         self._clock = clock
         self._wire = Wire(
             title="OpenAI",
             base_url=base_url,
-            headers={"authorization": f"Bearer {key.strip()}"},
-            secrets=(key.strip(),),
+            headers={"authorization": f"Bearer {key}"},
+            secrets=(key,),
             patience=patience,
         )
 
