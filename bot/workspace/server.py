@@ -194,10 +194,10 @@ class Workspace:
             Route("/hooks/{path}/{team}/{token}", bind(userside.hook), methods=["POST"]),
             WebSocketRoute("/link/", link),
             *userside.routes(bind),
-            *page.routes(bind),
+            *page.Page(site).routes(),
         ]
         hosts = Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"])
-        return Starlette(routes=routes, middleware=[hosts])
+        return Starlette(routes=routes, middleware=[hosts, Middleware(page.OwnOriginOnly)])
 
     def _do(self, work: Coroutine[Any, Any, Result], timeout: float = 15.0) -> Result:
         """Run something on the server's loop and wait for it."""

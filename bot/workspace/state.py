@@ -268,6 +268,8 @@ class State:
         """Each person's stack of open modals, the visible one last."""
         self.triggers: dict[str, Trigger] = {}
         self.hooks: dict[str, Hook] = {}
+        self.seen: dict[tuple[str, str], str] = {}
+        """The last message each person has seen in each conversation, on the page."""
         self.version = 0
         self._changed = asyncio.Event()
         self._last_us = 0

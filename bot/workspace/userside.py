@@ -213,7 +213,7 @@ ACTIONS: dict[str, Action] = {
 
 
 async def act(site: Site, request: Request) -> Response:
-    """Do something as a person. A refusal has status 409 and says what the person would read."""
+    """Do something as a person. A refusal says what the person would read."""
     user, name = request.path_params["user"], request.path_params["action"]
     action = ACTIONS.get(name)
     if user not in site.state.users or action is None:
@@ -223,7 +223,7 @@ async def act(site: Site, request: Request) -> Response:
         return JSONResponse({"ok": True} | await action(site, user, given))
     except PersonError as problem:
         body = {"ok": False, "error": problem.code, "message": str(problem), "errors": problem.errors}
-        return JSONResponse(body, status_code=409)
+        return JSONResponse(body, status_code=200)
     except (json.JSONDecodeError, KeyError, AttributeError) as problem:
         body = {"ok": False, "error": "bad_request", "message": repr(problem)}
         return JSONResponse(body, status_code=400)
@@ -248,7 +248,7 @@ async def look(site: Site, request: Request) -> Response:
     try:
         return JSONResponse({"ok": True, "version": site.state.version} | _seen(site, user, what, query))
     except PersonError as problem:
-        return JSONResponse({"ok": False, "error": problem.code, "message": str(problem)}, 409)
+        return JSONResponse({"ok": False, "error": problem.code, "message": str(problem)}, 200)
 
 
 def _seen(site: Site, user: str, what: str, query: Any) -> Json:
