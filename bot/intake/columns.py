@@ -94,7 +94,7 @@ def understand(header: Sequence[str], used: int) -> Columns:
     notes = [
         f"Column {quoted(column)} is written {{{{ {variable} }}}} in a template."
         for variable, column in variables.items()
-        if variable != column
+        if variable != column.lower()  # upper and lower case are the same to a template
     ]
     notes += [
         f"Column {quoted(column)} is read as {role}."

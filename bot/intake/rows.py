@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import TypeVar
 
 from bot.intake.records import quoted
 from bot.intake.references import read_references
@@ -33,7 +33,8 @@ BACKGROUNDS = frozenset({"transparent", "opaque", "auto"})
 Cards = Mapping[str, Mapping[str, ModelCard]]
 """The catalogue: models by provider and id."""
 
-T = TypeVar("T")
+_ASKING = ("size", "variants", "provider", "model", "quality")
+"""Columns whose words are read the same whatever the row."""
 
 
 class _RowProblem(ValueError):
@@ -78,6 +79,17 @@ def check_size(text: str) -> Size:
     return size
 
 
+@dataclass(frozen=True, slots=True)
+class _Options:
+    """What a row asks for beside its prompt, the spec's where the row is silent."""
+
+    size: Size | None
+    variants: int
+    provider: str | None
+    model: str | None
+    quality: str | None
+
+
 class _Reader:
     """What stays the same from row to row."""
 
@@ -86,18 +98,13 @@ class _Reader:
         self.template = template
         self.roles = sheet.roles
         self.cards = cards
-        # Sheets repeat themselves: half a million rows have a handful of sizes
-        self.size = lru_cache(256)(check_size)
-        self.variants = lru_cache(256)(check_variants)
-        self.model = lru_cache(1024)(self._model)
-        self.quality = lru_cache(256)(self._quality)
+        self.asking = tuple((role, sheet.roles[role]) for role in _ASKING if role in sheet.roles)
+        # Sheets repeat themselves: half a million rows ask in a handful of ways
+        self.options = lru_cache(1024)(self._options)
 
     def wishes(self, row: SheetRow) -> list[Wish]:
-        cells, spec = row.cells, self.spec
-        size = self._read(cells, "size", self.size) or spec.size
-        count = self._read(cells, "variants", self.variants) or spec.variants
-        provider, model = self.model(self._cell(cells, "provider"), self._cell(cells, "model"))
-        quality = self._read(cells, "quality", self.quality) or spec.quality
+        cells = row.cells
+        options = self.options(tuple(cells[column] for _, column in self.asking))
         background = self._cell(cells, "background").lower()
         references: tuple[str, ...] = ()
         if cell := self._cell(cells, "reference"):
@@ -110,23 +117,22 @@ class _Reader:
         wishes: list[Wish] = []
         for choice, prompt in self._prompts(row):
             alt_text = alt_text_from(alt or prompt)
-            for _ in range(count):
-                wishes.append(
-                    Wish(
-                        row=row.number,
-                        key=key,
-                        variant=len(wishes) + 1,
-                        prompt=prompt,
-                        provider=provider,
-                        model=model,
-                        size=size,
-                        quality=quality,
-                        background=background if background in BACKGROUNDS else spec.background,
-                        references=references,
-                        alt_text=alt_text,
-                        choice=choice,
-                    )
+            for _ in range(options.variants):
+                wish = Wish(
+                    row=row.number,
+                    key=key,
+                    variant=len(wishes) + 1,
+                    prompt=prompt,
+                    provider=options.provider,
+                    model=options.model,
+                    size=options.size,
+                    quality=options.quality,
+                    background=background if background in BACKGROUNDS else self.spec.background,
+                    references=references,
+                    alt_text=alt_text,
+                    choice=choice,
                 )
+                wishes.append(wish)
         return wishes
 
     def _prompts(self, row: SheetRow) -> Iterator[tuple[Mapping[str, str], str]]:
@@ -150,15 +156,20 @@ class _Reader:
         column = self.roles.get(role)
         return cells[column] if column is not None else ""
 
-    def _read(self, cells: Mapping[str, str], role: str, read: Callable[[str], T]) -> T | None:
-        cell = self._cell(cells, role)
-        if not cell:
-            return None
+    def _options(self, values: tuple[str, ...]) -> _Options:
+        said = {role: value for (role, _), value in zip(self.asking, values, strict=True) if value}
         try:
-            return read(cell)
+            size = check_size(said["size"]) if "size" in said else self.spec.size
         except ValueError as problem:
-            hint = f"; rename the column {quoted(self.roles[role])} if it is about the product"
-            raise _RowProblem(f"{str(problem).rstrip('.')}{hint if role == 'size' else ''}.") from None
+            column = quoted(self.roles["size"])
+            raise _RowProblem(f"{problem}; rename the column {column} if it is about the product.") from None
+        try:
+            variants = check_variants(said["variants"]) if "variants" in said else self.spec.variants
+        except ValueError as problem:
+            raise _RowProblem(f"{problem}.") from None
+        provider, model = self._model(said.get("provider", ""), said.get("model", ""))
+        quality = self._quality(said["quality"]) if "quality" in said else self.spec.quality
+        return _Options(size, variants, provider, model, quality)
 
     def _model(self, provider: str, model: str) -> tuple[str | None, str | None]:
         """The row's provider and model, or the spec's; a model alone brings its own provider."""
@@ -188,11 +199,11 @@ class _Reader:
         word = quality.lower()
         if self.cards is None:
             if not re.fullmatch(r"[\w-]{1,30}", word):
-                raise ValueError(_unknown(quality, "quality", self.roles["quality"], ()))
+                raise _RowProblem(_unknown(quality, "quality", self.roles["quality"], ()))
             return word
         words = {q for models in self.cards.values() for card in models.values() for q in card.qualities}
         if word not in words | {"auto"}:
-            raise ValueError(_unknown(quality, "quality", self.roles["quality"], sorted(words)))
+            raise _RowProblem(_unknown(quality, "quality", self.roles["quality"], sorted(words)))
         return word
 
 

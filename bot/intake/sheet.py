@@ -85,6 +85,9 @@ class Sheet:
                 f"The row has {len(cells)} cells, the header {width}; the first too many is {quoted(extra)}; "
                 "put a cell that contains the separator in quotes."
             )
+        text = "".join(cells)
+        if len(text) <= MAX_CELL_CHARACTERS and "\0" not in text:
+            return None
         for i, cell in enumerate(cells[:width]):
             if "\0" in cell:
                 return (

@@ -42,7 +42,7 @@ def lint(prompt: str, card: ModelCard) -> str | None:
         )
     # Most prompts hold none of these, and looking for them is ten times faster than the pattern
     if (
-        prompt.isprintable()
+        (prompt.isprintable() or not _UNREADABLE.search(prompt))
         and "{" not in prompt
         and "}" not in prompt
         and "<" not in prompt
