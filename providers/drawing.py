@@ -25,6 +25,8 @@ SCENE_SIDE_PX = 1536
 CAPTION_MIN_SIDE_PX = 160
 """Below this a caption would be a smear."""
 CAPTION_CHARACTERS = 72
+READ_CHARACTERS = 4_000
+"""Of a prompt; what comes later changes the dice but not the product."""
 MEDIA_TYPES = ("image/png", "image/jpeg", "image/webp")
 
 
@@ -72,10 +74,11 @@ _PATTERN_WORDS = {
     "polka": "dots", "diagonal": "diagonal", "pinstripe": "diagonal",
 }  # fmt: skip
 _KIND_OF = {word: kind for kind, words in WORDS.items() for word in words.split()}
-_BACKDROP_WORDS = re.compile(
-    r"(?:on|against|with)?\s*(?:an?|the)?\s*([\w-]+)(?:\s+(?:studio|seamless|plain|solid|soft|paper))*"
-    r"\s+(?:background|backdrop|wall|surface)"
+_PAUSES = frozenset(
+    {*",.;:", "with", "in", "on", "and", "for", "of", "from", "by", "against", "next", "near", "at"}
 )
+_BACKDROP_WORDS = frozenset({"background", "backdrop", "wall", "surface"})
+_BETWEEN = frozenset({"studio", "seamless", "plain", "solid", "soft", "paper"})
 _SPELLINGS = str.maketrans(
     {"ß": "ss", "ø": "o", "Ø": "O", "ł": "l", "Ł": "L", "æ": "ae", "Æ": "AE", "œ": "oe", "đ": "d", "ð": "d",
      "þ": "th", "ı": "i", "–": "-", "—": "-", "€": "EUR ", "£": "GBP ", "×": "x", "½": "1/2"}
@@ -102,6 +105,7 @@ def draw(
         raise ValueError(f"cannot draw {width}x{height}: sides must be {MIN_SIDE_PX}..{MAX_SIDE_PX} pixels")
     if media_type not in MEDIA_TYPES:
         raise ValueError(f"cannot draw {media_type}: choose one of {', '.join(MEDIA_TYPES)}")
+    prompt = prompt.encode("utf-8", "replace").decode()  # half a surrogate pair is a question mark
     dice = random.Random(f"{prompt}|{width}x{height}|{seed}")  # noqa: S311  # taste, not secrets
     wish = read_wish(prompt, dice)
     shrink = min(1.0, SCENE_SIDE_PX / max(width, height))
@@ -115,16 +119,13 @@ def draw(
 
 
 def read_wish(prompt: str, dice: random.Random) -> Wish:
-    """What is to be drawn: the first product named, the first two colours that are not the background's."""
-    text = prompt.lower()
+    """What is to be drawn: the first product, the first two colours that are not the background's."""
+    said = re.findall(r"[\w-]+|[,.;:]", prompt[:READ_CHARACTERS].lower())
+    kind = _kind(said)
+    words = [word for word in said if word not in _PAUSES]
     backdrop = _rgb(dice.choice(BACKDROPS))
-    if (found := _BACKDROP_WORDS.search(text)) and (named := NAMED_COLOURS.get(found[1])):
-        backdrop = mix(named, (255, 255, 255), 0.45)
-        text = text[: found.start()] + " " + text[found.end() :]
-    words = re.findall(r"[\w-]+", text)
-    kinds = [_KIND_OF[word] for word in words if word in _KIND_OF]
-    kinds += [FAINT_WORDS[word] for word in words if word in FAINT_WORDS]
-    kind = kinds[0] if kinds else "box"
+    if (place := _backdrop_place(words)) is not None:
+        backdrop = mix(NAMED_COLOURS[words.pop(place)], (255, 255, 255), 0.45)
     colours = []
     for before, word in zip(["", *words], words, strict=False):
         named = NAMED_COLOURS.get(word) or next(
@@ -142,6 +143,32 @@ def read_wish(prompt: str, dice: random.Random) -> Wish:
     trim = colours[1] if len(colours) > 1 else _companion(colours[0], dice)
     pattern = next((_PATTERN_WORDS[word] for word in words if word in _PATTERN_WORDS), None)
     return Wish(kind, colours[0], trim, backdrop, pattern)
+
+
+def _kind(said: list[str]) -> str:
+    """The last product of the first phrase that names one: a "laptop backpack with a phone" is a backpack."""
+    for names in (_KIND_OF, FAINT_WORDS):
+        kind = None
+        for word in said:
+            if word in names:
+                kind = names[word]
+            elif kind and word in _PAUSES:
+                break
+        if kind:
+            return kind
+    return "box"
+
+
+def _backdrop_place(words: list[str]) -> int | None:
+    """Where the background's colour stands: "on a sage studio background" -> the place of "sage"."""
+    for place, word in enumerate(words):
+        if word in _BACKDROP_WORDS:
+            before = place - 1
+            while before >= 0 and words[before] in _BETWEEN:
+                before -= 1
+            if before >= 0 and words[before] in NAMED_COLOURS:
+                return before
+    return None
 
 
 # --- colours ---------------------------------------------------------------------------------------------
@@ -196,7 +223,7 @@ def _write(picture: Image.Image, prompt: str, label: str | None, wish: Wish) -> 
     for line in lines:
         pen.text((width / 2, y), line, fill=ink, font=font, anchor="ma")
         y += line_px
-    if label and (tag := drawable(label)):
+    if label and (tag := drawable(label[:CAPTION_CHARACTERS])):
         small = _font(max(10, round(min(width, height) * 0.02)))
         edge = round(min(width, height) * 0.03)
         _left, _top, right, bottom = pen.textbbox((edge * 1.45, edge * 1.3), tag, font=small)

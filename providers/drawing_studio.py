@@ -50,6 +50,8 @@ def scene(wish: Wish, size: tuple[int, int], dice: random.Random, *, studio: boo
         picture.alpha_composite(product, (left, top))
         return picture
     floor = top + round(side * 0.9)
+    bounds = product.getchannel("A").getbbox() or (0, 0, side, side)
+    top = floor - bounds[3]  # whatever it is, it stands on the floor
     picture = _studio(wish.backdrop, size, floor, dice)
     _prop(picture, wish, (left, top, side), floor, dice)
     _shadow(picture, product, (left, top, side), floor)
@@ -79,11 +81,12 @@ def _paint(tone: str, wish: Wish) -> Colour:
 # --- the studio ------------------------------------------------------------------------------------------
 
 
-def _ramp(size: tuple[int, int], stops: list[Colour]) -> Image.Image:
+def _ramp(size: tuple[int, int], stops: list[Colour], mode: str = "RGB") -> Image.Image:
     """A vertical blend through the colours."""
     column = Image.new("RGB", (1, len(stops)))
     column.putdata(stops)
-    return column.resize(size, Image.Resampling.BICUBIC)
+    column = column.resize((1, size[1]), Image.Resampling.BICUBIC)
+    return column.convert(mode).resize(size, Image.Resampling.NEAREST)
 
 
 def _studio(tint: Colour, size: tuple[int, int], floor: int, dice: random.Random) -> Image.Image:
@@ -164,9 +167,9 @@ def _fill(picture: Image.Image, outline: list[Point], stops: list[Colour]) -> No
 
 def _shadow(picture: Image.Image, product: Image.Image, box: tuple[int, int, int], floor: int) -> None:
     """A contact shadow as wide as the product's foot, and a wide faint one around it."""
-    left, _, side = box
+    left, top, side = box
     alpha = product.getchannel("A")
-    foot = alpha.crop((0, round(side * 0.7), side, side)).getbbox() or (side // 4, 0, side * 3 // 4, 1)
+    foot = alpha.crop((0, floor - top - side // 5, side, side)).getbbox() or (side // 4, 0, side * 3 // 4, 1)
     for grow, height, dark in ((1.25, 0.16, 46), (1.02, 0.06, 105)):
         width = round((foot[2] - foot[0]) * grow)
         soft = _soft_spot(dark, (max(4, round(width * 1.6)), max(4, round(side * height * 2))))
@@ -203,7 +206,8 @@ def _add(layer: Image.Image, part: Part, wish: Wish, scale: float, pattern: Imag
             continue
         mask = Image.new("L", (right - x, bottom - y), 0)
         ImageDraw.Draw(mask).polygon([(px - x, py - y) for px, py in points], 255)
-        layer.paste(_ramp(mask.size, [step(paint, 9), paint, step(paint, -9)]), (x, y), mask)
+        stops = [step(paint, 9), paint, step(paint, -9)]
+        layer.paste(_ramp(mask.size, stops, layer.mode), (x, y), mask)
         if part.pattern and pattern is not None:
             crop = pattern.crop((x, y, right, bottom))
             layer.paste(
@@ -247,6 +251,7 @@ def _light(product: Image.Image) -> None:
     """Rounds the whole product: brighter along its upper left edge, darker along the lower right."""
     alpha = product.getchannel("A")
     side = product.width
+    colours = product.convert("RGB")
     rough = max(24, side // 6)
     small = alpha.resize((rough, rough), Image.Resampling.BOX)
     shift = max(1, round(rough * 0.045))
@@ -256,9 +261,9 @@ def _light(product: Image.Image) -> None:
             [int(v * strength) for v in range(256)]
         )
         mask = ImageChops.multiply(away.resize(product.size, Image.Resampling.BICUBIC), alpha)
-        shaded = Image.new("RGB", product.size, paint)
-        colours = Image.composite(shaded, product.convert("RGB"), mask)
-        product.paste(Image.merge("RGBA", (*colours.split(), alpha)))
+        colours.paste(paint, (0, 0), mask)
+    product.paste(colours)
+    product.putalpha(alpha)
 
 
 # --- paths -----------------------------------------------------------------------------------------------

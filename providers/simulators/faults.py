@@ -9,7 +9,7 @@ import hashlib
 import math
 import threading
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 
 RATES = frozenset({"refusal_rate", "error_rate", "rate_limit_rate"})
@@ -138,15 +138,18 @@ def _read(name: str, kind: str, value: object) -> bool | int | float:
 class Dice:
     """Chance that depends on what is asked about, not on which thread asks first."""
 
-    def __init__(self, faults: Faults) -> None:
+    def __init__(self, faults: Callable[[], Faults]) -> None:
         self._faults = faults
         self._thrown: Counter[int] = Counter()
         self._lock = threading.Lock()
 
     def share(self, *about: object) -> float:
         """A number in [0, 1), always the same for the same things and seed."""
-        text = "\x1f".join(str(part) for part in (self._faults.seed, *about))
-        return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=6).digest()) / 2**48
+        text = "\x1f".join(str(part) for part in (self._faults().seed, *about))
+        return (
+            int.from_bytes(hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=6).digest())
+            / 2**48
+        )
 
     def again(self, *about: object) -> float:
         """As `share`, but each time it is asked about the same things it is a new throw."""
@@ -158,7 +161,7 @@ class Dice:
 
     def chosen(self, name: str, number: int, batch: str) -> frozenset[int]:
         """Which of `number` lines a *rate or count* dial picks."""
-        amount = float(getattr(self._faults, name))
+        amount = float(getattr(self._faults(), name))
         if amount <= 0:
             return frozenset()
         if amount < 1:

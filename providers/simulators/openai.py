@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, BinaryIO
 
 from starlette.datastructures import UploadFile
+from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Route
@@ -40,7 +41,7 @@ KEY_PREFIX = "sk-sim"
 CREATES_PER_HOUR = 2_000
 SHOWN_REQUESTS_LIMIT = 500
 """What the rate headers claim when no dial sets a limit."""
-POLL_PATIENCE_SECONDS = 0.2
+POLL_PATIENCE_SECONDS = 0.3
 """How long a poll helps along a batch that has work due before it answers."""
 METADATA_PAIRS, METADATA_KEY_CHARACTERS, METADATA_VALUE_CHARACTERS = 16, 64, 512
 CREATE_FIELDS = frozenset(
@@ -128,6 +129,8 @@ class OpenAISimulator(Simulator):
                 response = JSONResponse(refusal.body(), refusal.status, headers=refusal.headers)
             except ClientDisconnect:
                 return NoReply()
+            except HTTPException as error:  # a form that is none
+                response = JSONResponse(Refused(error.status_code, error.detail).body(), error.status_code)
             except Exception:
                 log.exception("the openai simulator failed at %s", request.url.path)
                 failure = Refused(

@@ -15,6 +15,7 @@ import json
 import logging
 import random
 import threading
+import time
 import uuid
 from array import array
 from collections.abc import Callable, Iterable
@@ -33,8 +34,11 @@ WINDOW_SECONDS = 86_400
 """The completion window "24h"."""
 FINALIZING_SHARE = 0.1
 """The last part of `batch_seconds`, when results are written together."""
-CHUNK = 4
+CHUNK = 8
 """Lines executed between two looks at whether the batch was cancelled."""
+
+TURN_SECONDS = 0.5
+"""After this long at one batch the others get a turn."""
 
 TERMINAL = frozenset({"completed", "failed", "expired", "cancelled"})
 ENDPOINTS = ("/v1/images/generations", "/v1/images/edits")
@@ -61,6 +65,9 @@ class Batch:
         self.metadata: dict[str, str] | None = wanted.get("metadata")
         self.endpoint: str = wanted["endpoint"]
         self._desk, self._number, self._input = desk, number, input_file
+        # Its own name for the bytes: the file may be deleted or expire while the batch runs.
+        self._input_path = desk.shelf.new_path()
+        self._input_path.hardlink_to(input_file.path)
         self._output_life_seconds = output_life_seconds
         self._shown = False
         self._times: dict[str, float] = {}
@@ -139,15 +146,16 @@ class Batch:
 
     # --- what time does ---
 
-    def advance(self, patience_seconds: float | None = None) -> None:
-        """Do whatever is due. With patience, gives way when another thread is at it for longer than that."""
-        if not self._working.acquire(timeout=-1 if patience_seconds is None else patience_seconds):
+    def advance(self, patience_seconds: float = TURN_SECONDS) -> None:
+        """Do what is due while the patience lasts; gives way when another thread is at it for longer."""
+        if not self._working.acquire(timeout=patience_seconds):
             return
+        enough = time.monotonic() + patience_seconds
         try:
             if self.status == "validating":
                 self._validate_if_due()
             if self.status == "in_progress":
-                self._work_if_due()
+                self._work_if_due(enough)
             if self.status == "finalizing" and self._since("in_progress_at") >= self._faults.batch_seconds:
                 self._finish("completed")
             if (
@@ -182,7 +190,7 @@ class Batch:
         due = self._faults.validating_seconds
         if age < due or not (self._shown or age >= due + self._faults.batch_seconds):
             return
-        found = self._desk.inspect(self._input, self.endpoint)
+        found = self._desk.inspect(self._input_path, self.endpoint)
         if not found.errors:
             self._prepare(found)
         with self._state:
@@ -201,7 +209,7 @@ class Batch:
         self._doubled = dice.chosen("duplicate_lines", number, str(self._number))
         self._strays = dice.chosen("unknown_lines", number, str(self._number))
 
-    def _work_if_due(self) -> None:
+    def _work_if_due(self, enough: float) -> None:
         total, seconds = len(self._order), self._faults.batch_seconds
         stop = total
         if self._stuck:
@@ -213,7 +221,7 @@ class Batch:
         share = 1.0 if working <= 0 else min(1.0, self._since("in_progress_at") / working)
         due = min(stop, int(total * share))
         while self._executed < due and self.status == "in_progress":
-            if self._desk.simulator.stopping:
+            if self._desk.simulator.stopping or time.monotonic() > enough:
                 return
             self._execute(self._order[self._executed : min(due, self._executed + CHUNK)])
         if self._executed == total:
@@ -255,7 +263,7 @@ class Batch:
         return self._executed_line(request["custom_id"], 200, body), body["usage"]
 
     def _read(self, line: int) -> dict[str, Any]:
-        with self._input.path.open("rb") as file:
+        with self._input_path.open("rb") as file:
             file.seek(self._lines.offsets[line])
             request: dict[str, Any] = json.loads(file.readline())
         return request
@@ -305,6 +313,7 @@ class Batch:
                 self._files[name] = self._desk.shelf.put(
                     path, f"{self.id}_{name}.jsonl", "batch_output", self._now(), self._output_life_seconds
                 )
+        self._input_path.unlink(missing_ok=True)
         with self._state:
             self._become(status)
 
@@ -344,12 +353,10 @@ class BatchDesk:
             if batch.status not in TERMINAL and not self.simulator.stopping:
                 batch.advance()
 
-    def inspect(self, file: StoredFile, endpoint: str) -> Inspection:
+    def inspect(self, path: Path, endpoint: str) -> Inspection:
         """The vendor's validation of an input file, with the account's own limits."""
         now, faults = self.simulator.clock(), self.simulator.faults
-        found = inspect_input(
-            Path(file.path), endpoint, lambda model: available(model, now) is not None, self._limits
-        )
+        found = inspect_input(path, endpoint, lambda model: available(model, now) is not None, self._limits)
         if found.errors:
             return found
         if faults.quota:
