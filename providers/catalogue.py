@@ -69,6 +69,15 @@ class SizeRule(_Frozen):
             width += step
         return None
 
+    def largest_of_shape(self, wanted: Size) -> Size | None:
+        """The largest size of the wanted shape, or None if the shape itself is not allowed."""
+        step = self.multiple
+        for width in range(self.max_side // step * step, 0, -step):
+            candidate = Size(width, max(step, round(width / wanted.ratio / step) * step))
+            if self.allows(candidate):
+                return candidate
+        return None
+
 
 class PricePoint(_Frozen):
     """The list price of one picture in the live lane, in USD."""
@@ -170,22 +179,21 @@ class ModelCard(_Frozen):
     def fit(self, wanted: Size) -> Size | None:
         """The cheapest size this model can make that covers `wanted` in its shape.
 
-        A listed size of (nearly) the same shape wins, because its price is known; else the smallest the
-        rule allows; else None. Where nothing is large enough the largest size of that shape is given:
-        pictures are then enlarged on delivery, and the plan warns.
+        Where prices are listed by size, a listed size of (nearly) the same shape wins, because its price is
+        known; else the smallest the rule allows. Where nothing is large enough, the largest of that shape:
+        pictures are then enlarged on delivery, and the plan warns. None: no size of that shape.
         """
+        by_rule = self.size_rule.smallest_covering(wanted) if self.size_rule else None
+        if by_rule and not any(point.size for point in self.prices):
+            return by_rule
         same_shape = [s for s in self.sizes if abs(s.ratio / wanted.ratio - 1) < 0.01]
         covering = sorted((s for s in same_shape if s.covers(wanted)), key=lambda s: s.pixels)
-        if covering:
-            return covering[0]
+        if covering or by_rule:
+            return covering[0] if covering else by_rule
         if self.size_rule:
-            by_rule = self.size_rule.smallest_covering(wanted)
-            if by_rule:
-                return by_rule
+            return self.size_rule.largest_of_shape(wanted)
         if same_shape:
             return max(same_shape, key=lambda s: s.pixels)
-        if self.size_rule:
-            return None
         cropped = sorted((s for s in self.sizes if s.covers(wanted)), key=lambda s: s.pixels)
         if cropped:
             return cropped[0]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Mapping
+import threading
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
@@ -119,8 +120,12 @@ def started(ctx: Context, path: Path, template: str | None = "{{ prompt }}", **o
     return job
 
 
-def run_to_end(ctx: Context, job: Job, rounds: int = 200, step: float = 1.0) -> Job:
-    """Rounds of all stages, the clock moved between them, until the job has ended."""
+def run_to_end(ctx: Context, job: Job, rounds: int = 200, step: float = 1.0, real_pause: float = 0.0) -> Job:
+    """Rounds of all stages, the clock moved between them, until the job has ended.
+
+    `real_pause`: seconds a server on its own clock gets between two rounds.
+    """
+    idle = threading.Event()
     for _ in range(rounds):
         one_round(ctx, ctx.clock())
         current = ctx.queries.job(job.id)
@@ -129,4 +134,21 @@ def run_to_end(ctx: Context, job: Job, rounds: int = 200, step: float = 1.0) -> 
             return current
         assert isinstance(ctx.clock, TestClock)
         ctx.clock.move(step)
+        if real_pause:
+            idle.wait(real_pause)
     raise AssertionError(f"job {job.id} has not ended after {rounds} rounds: {ctx.queries.counts(job.id)}")
+
+
+def run_until(
+    ctx: Context, happened: Callable[[], bool], rounds: int = 300, real_pause: float = 0.02
+) -> None:
+    """Rounds of all stages until something has happened."""
+    idle = threading.Event()
+    for _ in range(rounds):
+        one_round(ctx, ctx.clock())
+        if happened():
+            return
+        assert isinstance(ctx.clock, TestClock)
+        ctx.clock.move(1)
+        idle.wait(real_pause)
+    raise AssertionError(f"it has not happened after {rounds} rounds")

@@ -1,0 +1,276 @@
+"""The command line: reads what was typed, calls one function, says what went wrong in one sentence.
+
+Exit status: 0 well, 1 a job that ended below its target (or a check that failed), 2 wrong use, 130 stopped.
+Everything heavy is imported where it is used, so that `--help` is quick.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from bot.terminal import fail
+
+app = typer.Typer(
+    name="imgbatch",
+    help="Product and campaign pictures by the thousand, from a sheet and a prompt template.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+Sheet = Annotated[
+    Path, typer.Argument(help="A CSV, TSV or XLSX file, one product a row.", show_default=False)
+]
+TemplateOption = Annotated[
+    str | None, typer.Option("--template", "-t", help="Prompt with {{ column }} in it, or @FILE.")
+]
+ProviderOption = Annotated[str | None, typer.Option(help="Who makes the pictures, e.g. openai or sketch.")]
+ModelOption = Annotated[str | None, typer.Option(help="Which model; see `imgbatch models`.")]
+SizeOption = Annotated[str | None, typer.Option(help="Size to deliver, WIDTHxHEIGHT in pixels.")]
+QualityOption = Annotated[str | None, typer.Option(help="The model's quality word, e.g. low, medium, high.")]
+BackgroundOption = Annotated[str | None, typer.Option(help="opaque or transparent, where the model can.")]
+VariantsOption = Annotated[int, typer.Option(min=1, max=20, help="Pictures for each prompt.")]
+LaneOption = Annotated[Literal["batch", "live"], typer.Option(help="batch: half price, hours. live: now.")]
+BudgetOption = Annotated[str | None, typer.Option(help="Refuse the job if it may cost more, in USD.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else on standard output.")]
+
+
+def main() -> None:
+    """The `imgbatch` command."""
+    try:
+        app()
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except Exception as problem:
+        # Broad on purpose: a person gets a sentence even for what nobody foresaw, an engineer the rest.
+        if os.environ.get("IMGBATCH_LOG", "").lower() == "debug":
+            raise
+        typer.echo(
+            f"imgbatch: something unforeseen went wrong ({type(problem).__name__}: {problem}). Nothing that "
+            "was paid for is lost; run the command again, or set IMGBATCH_LOG=debug to see where.",
+            err=True,
+        )
+        sys.exit(1)
+
+
+@app.command()
+def run(
+    sheet: Sheet,
+    template: TemplateOption = None,
+    provider: ProviderOption = None,
+    model: ModelOption = None,
+    size: SizeOption = None,
+    quality: QualityOption = None,
+    background: BackgroundOption = None,
+    variants: VariantsOption = 1,
+    lane: LaneOption = "batch",
+    budget: BudgetOption = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for the pictures; default pictures/JOB.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Start without asking.")] = False,
+    strict: Annotated[bool, typer.Option(help="Do not start if any row is bad.")] = False,
+    again: Annotated[bool, typer.Option(help="Begin anew though the same job is unfinished.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Make the pictures of a sheet: plan, ask, send, retry, render, and write them with results.csv.
+
+    Stopped half way, the same command goes on where it was; nothing is paid twice.
+    """
+    from bot.run import RunOptions, run_sheet
+
+    wanted = _wanted(sheet, template, provider, model, size, quality, background, variants, lane, budget)
+    options = RunOptions(
+        out=out, ask=not yes and sys.stdin.isatty(), strict=strict, again=again, as_json=as_json
+    )
+    raise typer.Exit(_guarded(run_sheet, wanted, options))
+
+
+@app.command()
+def plan(
+    sheet: Sheet,
+    template: TemplateOption = None,
+    provider: ProviderOption = None,
+    model: ModelOption = None,
+    size: SizeOption = None,
+    quality: QualityOption = None,
+    background: BackgroundOption = None,
+    variants: VariantsOption = 1,
+    lane: LaneOption = "batch",
+    budget: BudgetOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say what a job would do and cost. Sends nothing, spends nothing, keeps nothing."""
+    from bot.run import show_plan
+
+    wanted = _wanted(sheet, template, provider, model, size, quality, background, variants, lane, budget)
+    raise typer.Exit(_guarded(show_plan, wanted, as_json))
+
+
+@app.command()
+def audit(
+    job: Annotated[str, typer.Argument(help="The job's id.", show_default=False)], as_json: JsonOption = False
+) -> None:
+    """Print a job's ledger, in rows and dollars, and whether every row is accounted for."""
+    from bot.run import show_audit
+
+    raise typer.Exit(_guarded(show_audit, job, as_json))
+
+
+@app.command()
+def jobs(as_json: JsonOption = False) -> None:
+    """List the jobs of this data store, newest first."""
+    from bot.run import show_jobs
+
+    raise typer.Exit(_guarded(show_jobs, as_json))
+
+
+@app.command()
+def models(as_json: JsonOption = False) -> None:
+    """List every known model: lanes, sizes, prices, shutdown dates."""
+    from bot.run import show_models
+
+    raise typer.Exit(_guarded(show_models, as_json))
+
+
+@app.command()
+def serve() -> None:
+    """Run the bot: Slack, the schedule, and a port for health checks."""
+    from bot.serve import serve_forever
+
+    raise typer.Exit(_guarded(serve_forever))
+
+
+@app.command()
+def doctor(as_json: JsonOption = False) -> None:
+    """Say what is set up, what is missing, and what to do about it."""
+    from bot.doctor import examine
+
+    raise typer.Exit(_guarded(examine, as_json))
+
+
+@app.command()
+def demo(
+    once: Annotated[bool, typer.Option(help="Run the example, print a summary and stop.")] = False,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the workspace's page.")] = 8765,
+    folder: Annotated[Path, typer.Option(help="Where the demo keeps its data.")] = Path("demo-data"),
+) -> None:
+    """Everything on this machine, no account: a Slack workspace, a simulated provider, the real bot."""
+    from bot.demo import run_demo
+
+    raise typer.Exit(_guarded(run_demo, once, port, folder))
+
+
+@app.command()
+def simulate(
+    vendor: Annotated[str, typer.Argument(help="Whose API, e.g. openai.", show_default=False)],
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 0,
+    fault: Annotated[
+        list[str] | None, typer.Option(help="A fault dial, NAME=VALUE; may be repeated.")
+    ] = None,
+) -> None:
+    """Run one vendor's stand-in on this machine until stopped."""
+    from bot.demo import run_simulator
+
+    raise typer.Exit(_guarded(run_simulator, vendor, port, fault or []))
+
+
+def _guarded(function: Any, *arguments: Any) -> int:
+    """Run it; turn every foreseen mistake into one sentence and the right exit status."""
+    from bot.config import SettingsError
+    from bot.pipeline.create import CannotCreateError
+    from providers.base import ProviderError
+    from providers.catalogue import CatalogueError
+    from storage.engine import StoreError
+
+    try:
+        status = function(*arguments)
+    except CannotCreateError as problem:
+        for sentence in problem.problems[:-1]:
+            typer.echo(f"imgbatch: {sentence}", err=True)
+        fail(problem.problems[-1])
+    except (SettingsError, StoreError, CatalogueError) as problem:
+        fail(str(problem))
+    except ProviderError as problem:
+        fail(str(problem), 1)
+    except OSError as problem:
+        where = f" ({problem.filename})" if problem.filename else ""
+        fail(f"{problem.strerror or problem}{where}", 1)
+    return int(status)
+
+
+def _wanted(
+    sheet: Path,
+    template: str | None,
+    provider: str | None,
+    model: str | None,
+    size: str | None,
+    quality: str | None,
+    background: str | None,
+    variants: int,
+    lane: str,
+    budget: str | None,
+) -> Any:
+    from bot.intake.spec import JobSpec
+    from bot.pipeline.create import Wanted
+    from providers.base import Lane, Size
+
+    if not sheet.is_file():
+        fail(f"{sheet} {'is a folder; name a CSV or XLSX file' if sheet.is_dir() else 'does not exist'}")
+    try:
+        spec = JobSpec(
+            template=_template(template),
+            provider=provider,
+            model=model,
+            size=Size.parse(size) if size else None,
+            quality=quality,
+            background=background,
+            variants=variants,
+            lane=Lane(lane),
+            budget_usd=_dollars(budget),
+        )
+    except ValueError as problem:
+        fail(str(problem))
+    return Wanted(
+        sheet=sheet,
+        sheet_name=sheet.name,
+        spec=spec,
+        requested_by="command line",
+        files=lambda name: sheet.parent / Path(name).name,
+    )
+
+
+def _template(text: str | None) -> str | None:
+    """The template itself, or the content of the file after an @."""
+    if text is None or not text.startswith("@"):
+        return text
+    path = Path(text[1:])
+    try:
+        return path.read_text(encoding="utf-8-sig").strip()
+    except OSError as problem:
+        raise ValueError(
+            f"--template names the file {path}, which cannot be read: {problem.strerror}"
+        ) from None
+    except UnicodeDecodeError:
+        raise ValueError(f"--template names the file {path}, which is not UTF-8 text") from None
+
+
+def _dollars(text: str | None) -> Decimal | None:
+    if text is None:
+        return None
+    try:
+        amount = Decimal(text.strip().removeprefix("$"))
+    except InvalidOperation:
+        raise ValueError(f"--budget is “{text}”; write an amount in USD, like 12.50") from None
+    if not amount.is_finite() or amount <= 0:
+        raise ValueError(f"--budget is “{text}”; it must be more than zero")
+    return amount
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,272 @@
+"""`imgbatch run`, `plan`, `audit`, `jobs`, `models`: the pipeline without Slack, for a terminal."""
+
+from __future__ import annotations
+
+import json
+import threading
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from bot.app import open_context
+from bot.config import load
+from bot.pipeline.attend import facts
+from bot.pipeline.create import PLAN, Wanted, create_job, digest, plan_sheet
+from bot.pipeline.export import audit, report, write_pictures, write_results
+from bot.pipeline.plan import LaneQuote, Plan
+from bot.pipeline.rescue import clear_drafts
+from bot.runtime import Context, now
+from bot.scheduler import pipeline_ticks, ticking
+from bot.terminal import fail, print_json
+from bot.watch.summary import Summary, summarise
+from bot.watch.words import count, duration
+from providers import catalogue
+from providers.base import Lane
+from storage.records import Job, Row
+from storage.states import FINAL_ITEMS, ItemState, JobState
+
+GLANCE_SECONDS = 0.2
+"""How often the progress bar looks at the data store."""
+
+SHOWN_BAD_ROWS = 10
+"""Bad rows printed; all of them are in results.csv."""
+
+UNFINISHED = (JobState.PLANNED, JobState.RUNNING, JobState.CANCELLING)
+
+err = Console(stderr=True, highlight=False)
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """How `run` behaves, beside what is wanted."""
+
+    out: Path | None
+    ask: bool
+    strict: bool
+    again: bool
+    as_json: bool
+
+
+def run_sheet(wanted: Wanted, options: RunOptions) -> int:
+    """The whole walk; exit status 0 when the success target is met, 1 when not."""
+    settings = load().settings
+    with open_context(settings, schedules=True) as ctx:
+        clear_drafts(ctx)
+        job = None if options.again else ctx.queries.job_by_digest(digest(wanted), UNFINISHED)
+        if job is None:
+            job, plan = create_job(ctx, wanted, now())
+            bad = list(ctx.queries.rows(job.id, bad_only=True, limit=SHOWN_BAD_ROWS))
+            _print_plan(plan, bad)
+            if options.strict and plan.bad_rows:
+                ctx.store.drop_job(job.id)
+                fail(f"{count(plan.bad_rows, 'row')} cannot be used; mend them, or leave out --strict")
+            if options.ask and not _confirmed(plan):
+                ctx.store.drop_job(job.id)
+                err.print("Not started; nothing was sent.")
+                return 0
+        else:
+            err.print(f"Job {job.id} of the same sheet and options is unfinished: going on with it.")
+        if job.state is JobState.PLANNED:
+            ctx.store.start_job(job.id, now())
+        _work(ctx, job.id)
+        return _deliver(ctx, job.id, options)
+
+
+def _work(ctx: Context, job_id: str) -> None:
+    """Tick until the job has ended; stopping is safe at any moment."""
+    told: set[str] = set()
+    idle = threading.Event()
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=32),
+        TextColumn("{task.completed:,.0f}/{task.total:,.0f}"),
+        TextColumn("{task.fields[note]}"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=err, transient=True) as bar, ticking(pipeline_ticks(ctx), ctx.clock):
+        task = bar.add_task(f"Job {job_id}", total=1, note="")
+        while True:
+            job = ctx.queries.job(job_id)
+            assert job is not None
+            counts = ctx.queries.counts(job_id)
+            ended = sum(counts.get(state, 0) for state in FINAL_ITEMS)
+            missed = ended - counts.get(ItemState.STORED, 0)
+            note = f"{missed} not made" if missed else ""
+            bar.update(task, completed=ended, total=sum(counts.values()), note=note)
+            for incident in ctx.notices.incidents():
+                if incident.key not in told and incident.job_id in (job_id, None):
+                    told.add(incident.key)
+                    bar.console.print(f"[bold yellow]![/] {escape(incident.headline)}")
+            if job.state in (JobState.FINISHED, JobState.CANCELLED):
+                return
+            idle.wait(GLANCE_SECONDS)
+
+
+def _deliver(ctx: Context, job_id: str, options: RunOptions) -> int:
+    job = ctx.queries.job(job_id)
+    assert job is not None
+    folder = options.out or Path("pictures") / job_id
+    write_pictures(ctx, job, folder)
+    with (folder / "results.csv").open("w", encoding="utf-8-sig", newline="") as file:
+        write_results(ctx, job, file)
+    numbers = report(ctx, job, now())
+    (folder / "report.json").write_text(json.dumps(numbers, indent=2) + "\n", encoding="utf-8")
+    judged = facts(ctx, job)
+    if options.as_json:
+        print_json(numbers)
+    else:
+        _print_summary(summarise(judged, now(), ctx.policy.rules), folder)
+    rate = judged.tally.success_rate
+    return 0 if rate is None or rate >= ctx.policy.rules.success_target else 1
+
+
+def _print_summary(summary: Summary, folder: Path) -> None:
+    print(summary.headline)
+    for line in summary.lines:
+        print(f"  {line}")
+    print(f"pictures: {folder}")
+
+
+def _confirmed(plan: Plan) -> bool:
+    rest = f" without the {count(plan.bad_rows, 'bad row')}" if plan.bad_rows else ""
+    answer = err.input(f"Start{rest}? [Y/n] ").strip().lower()
+    return answer in ("", "y", "yes")
+
+
+# --- plan ------------------------------------------------------------------------------------------
+
+
+def show_plan(wanted: Wanted, as_json: bool) -> int:
+    """What a job would do and cost. Exit status 0."""
+    with open_context(load().settings, schedules=False) as ctx:
+        plan, reading = plan_sheet(ctx, wanted, now())
+    if as_json:
+        problems = [{"line": row.line, "row": row.number, "problem": row.problem} for row in reading.bad]
+        print_json({**PLAN.dump_python(plan, mode="json"), **_headline(plan), "bad": problems})
+    else:
+        _print_plan(plan, reading.bad[:SHOWN_BAD_ROWS])
+    return 0
+
+
+def _headline(plan: Plan) -> dict[str, Any]:
+    quote = plan.quote
+    known = not quote.unpriced
+    return {
+        "to_generate": plan.to_generate,
+        "quoted_low_usd": float(quote.low) if known else None,
+        "quoted_usd": float(quote.high) if known else None,
+    }
+
+
+def _print_plan(plan: Plan, bad: list[Row]) -> None:
+    err.print(
+        f"{count(plan.rows, 'row')}, {count(plan.items, 'picture')}: "
+        f"{plan.to_generate:,} to generate, {plan.duplicates:,} copied from duplicates, "
+        f"{count(plan.bad_rows, 'bad row')}."
+    )
+    for name, number in plan.models.items():
+        err.print(f"  {escape(name)}: {count(number, 'picture')}")
+    for lane, quote in plan.quotes.items():
+        mark = "→" if lane is plan.lane else " "
+        err.print(f"  {mark} {lane}: {price_words(quote)}, usually about {_about(quote.seconds)}")
+    for warning in plan.warnings:
+        err.print(f"  note: {escape(warning)}")
+    for row in bad:
+        err.print(f"  line {row.line}: {escape(row.problem or '')}")
+    if plan.bad_rows > len(bad):
+        err.print(f"  … and {plan.bad_rows - len(bad):,} more bad rows")
+
+
+def price_words(quote: LaneQuote) -> str:
+    """“$1.27”, “$1.20-1.50”, “price unknown”, or both where only some are known."""
+    known = f"${quote.low:,.2f}" if quote.low == quote.high else f"${quote.low:,.2f}-{quote.high:,.2f}"
+    if not quote.unpriced:
+        return known
+    unknown = f"price unknown for {count(quote.unpriced, 'picture')}"
+    return f"{known} and {unknown}" if quote.high else unknown
+
+
+def _about(seconds: int) -> str:
+    return duration(timedelta(seconds=max(1, seconds)))
+
+
+# --- audit, jobs, models -----------------------------------------------------------------------------
+
+
+def show_audit(job_id: str, as_json: bool) -> int:
+    """The ledger and its invariant. Exit status 1 when something does not add up."""
+    with open_context(load().settings, schedules=False) as ctx:
+        job = ctx.queries.job(job_id)
+        if job is None:
+            known = ", ".join(found.id for found in ctx.queries.jobs(limit=5)) or "none yet"
+            fail(f"There is no job “{job_id}” in {load().settings.imgbatch_data}; the newest are: {known}")
+        proof = audit(ctx, job)
+    if as_json:
+        print_json(proof)
+    else:
+        _print_audit(job, proof)
+    return 0 if proof["holds"] else 1
+
+
+def _print_audit(job: Job, proof: dict[str, Any]) -> None:
+    print(f"Job {job.id} “{job.title}”, {job.state}")
+    print(f"  rows of the sheet      {proof['rows']:>8,}   of them bad {proof['bad_rows']:,}")
+    print(f"  requested              {proof['requested']:>8,}")
+    for name in ("stored", "refused", "failed", "cancelled", "expired", "in_doubt", "in_flight"):
+        print(f"    {name:<20} {proof[name]:>8,}")
+    print(f"  attempts               {proof['attempts']:>8,}   open {proof['open_attempts']:,}")
+    print(f"  pictures made          {proof['pictures_made']:>8,}   paid twice {len(proof['paid_twice']):,}")
+    print(f"  settled            ${proof['settled_usd']:>11,.4f}   reserved ${proof['reserved_usd']:,.4f}")
+    unpriced = proof["unpriced_attempts"]
+    if unpriced:
+        print(f"  unknown cost           {unpriced:>8,}   attempts whose price nobody has said")
+    print(f"  {proof['invariant']}: {'holds' if proof['holds'] else 'DOES NOT HOLD'}")
+    for exception in proof["exceptions"]:
+        print(f"  ! {exception}")
+
+
+def show_jobs(as_json: bool) -> int:
+    """The jobs of this data store. Exit status 0."""
+    with open_context(load().settings, schedules=False) as ctx:
+        rows = [report(ctx, job, now()) for job in ctx.queries.jobs(limit=50)]
+    if as_json:
+        print_json(rows)
+        return 0
+    table = Table("job", "title", "state", "stored", "of", "cost USD", box=None, pad_edge=False)
+    for row in rows:
+        numbers = (str(row["stored"]), str(row["items"]), f"{row['cost_usd']:.2f}")
+        table.add_row(row["job"], escape(row["title"]), row["state"], *numbers)
+    Console().print(table if rows else "No jobs yet.")
+    return 0
+
+
+def show_models(as_json: bool) -> int:
+    """The catalogue as a table. Exit status 0."""
+    settings = load().settings
+    own = [settings.imgbatch_catalogue] if settings.imgbatch_catalogue else []
+    cards = [card for models in catalogue.load(*own).values() for card in models.values()]
+    today = now().date()
+    if as_json:
+        print_json([card.model_dump(mode="json") for card in cards])
+        return 0
+    table = Table("provider", "model", "lanes", "USD a picture", "refs", "status", box=None, pad_edge=False)
+    for card in cards:
+        price = card.price(Lane.LIVE, card.default_size, None)
+        shown = "unknown" if price is None else f"{price.low:f}"
+        status = (
+            f"shut down {card.shutdown}" + (f", use {card.successor}" if card.successor else "")
+            if card.retired(today)
+            else f"until {card.shutdown}"
+            if card.shutdown
+            else ""
+        )
+        lanes = "+".join(sorted(lane.value for lane in card.lanes))
+        table.add_row(card.provider, card.id, lanes, shown, str(card.references), status)
+    Console(width=max(100, Console().width)).print(table)
+    return 0

@@ -1,0 +1,84 @@
+"""`imgbatch serve`: Slack, the schedule and the health port in one process, until told to stop."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from types import FrameType
+
+from slack_bolt import App
+
+from bot.app import open_context
+from bot.config import Settings, SettingsError, load
+from bot.pipeline.rescue import clear_drafts
+from bot.runtime import Context
+from bot.scheduler import Tick, pipeline_ticks, ticking
+from bot.slack.announcer import announce
+from bot.slack.app import connect, make_app
+from bot.slack.inbox import work_inbox
+from bot.web import make_site, serving
+
+log = logging.getLogger(__name__)
+
+
+def serve_forever() -> int:
+    """Run until SIGINT or SIGTERM. Exit status 0; raises SettingsError when Slack is not set up."""
+    settings = load().settings
+    logging.basicConfig(
+        level=settings.imgbatch_log.upper(), format="%(asctime)s %(levelname)-7s %(name)s: %(message)s"
+    )
+    # These print tokens and signed addresses when they are chatty.
+    for name in ("slack_sdk", "slack_bolt", "httpx", "httpcore"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    stop = threading.Event()
+
+    def told(_number: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, told)
+    with open_context(settings, schedules=True) as ctx, running(ctx, settings) as port:
+        log.info("imgbatch is running; health at http://%s:%s/healthz", settings.imgbatch_host, port)
+        stop.wait()
+        log.info("stopping: what is under way is finished or taken up again at the next start")
+    return 0
+
+
+@contextmanager
+def running(ctx: Context, settings: Settings) -> Iterator[int]:
+    """The bot at work until the block ends; gives the health port. Raises SettingsError."""
+    check_slack(settings)
+    clear_drafts(ctx)
+    app = make_app(ctx, settings)
+    with ExitStack() as stack:
+        over_http = settings.slack_app_token is None
+        site = make_site(lambda: {"ok": True, "providers": list(ctx.providers)}, app if over_http else None)
+        port = stack.enter_context(serving(site, settings.imgbatch_host, settings.imgbatch_port))
+        stack.enter_context(ticking({**pipeline_ticks(ctx), **_slack_ticks(ctx, app, settings)}, ctx.clock))
+        if not over_http:
+            handler = connect(app, settings)
+            stack.callback(handler.close)
+        yield port
+
+
+def check_slack(settings: Settings) -> None:
+    """Raise SettingsError naming the first thing that is missing."""
+    if settings.slack_bot_token is None:
+        raise SettingsError(
+            "SLACK_BOT_TOKEN is not set; make the app from slack-manifest.yaml (docs/slack.md)"
+        )
+    if settings.slack_app_token is None and settings.slack_signing_secret is None:
+        raise SettingsError(
+            "Set SLACK_APP_TOKEN for Socket Mode, or SLACK_SIGNING_SECRET to receive Slack over HTTP"
+        )
+
+
+def _slack_ticks(ctx: Context, app: App, settings: Settings) -> Mapping[str, Tick]:
+    channel = settings.imgbatch_alert_channel
+    return {
+        "inbox": lambda now: work_inbox(ctx, app.client, now),
+        "announce": lambda now: announce(ctx, app.client, now, alert_channel=channel),
+    }
