@@ -209,6 +209,7 @@ class Wire:
         *,
         creates: bool = False,
         content: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
         query: Mapping[str, str] | None = None,
         form: Mapping[str, str] | None = None,
         file: tuple[str, BinaryIO, str] | None = None,
@@ -217,20 +218,22 @@ class Wire:
     ) -> Reply:
         """One request, sent once; its reply whatever the status. `content` is JSON, `file` is streamed.
 
+        `headers` go with this request alone, in place of the usual ones of the same name (lower case).
         Raises AskAgain when the connection never opened, or when the call may be repeated freely; where it
         `creates` something and may have arrived, MaybeAccepted. `making` allows for the time a picture takes.
         """
         read_seconds = self._patience.making_seconds if making else None
-        headers = {**self._headers, "accept": "application/json"}
+        sent = {**self._headers, "accept": "application/json"}
         if content is not None:
-            headers["content-type"] = "application/json"
+            sent["content-type"] = "application/json"
+        sent.update(headers or {})
         try:
             with (
                 self._shards.borrow() as client,
                 client.stream(
                     method,
                     self._base + path,
-                    headers=headers,
+                    headers=sent,
                     params=query,
                     content=content,
                     data=form,
