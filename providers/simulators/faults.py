@@ -92,7 +92,7 @@ class Faults:
 
     def update(self, settings: Mapping[str, object]) -> None:
         """Turn several dials, or none of them when one value will not do."""
-        trial = Faults(**asdict(self))
+        trial = type(self)(**asdict(self))
         for name, value in settings.items():
             trial.turn(name, value)
         for name in settings:
