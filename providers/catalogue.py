@@ -95,6 +95,8 @@ class TokenPrices(_Frozen):
     text_in: Decimal
     image_in: Decimal
     image_out: Decimal
+    text_out: Decimal | None = None
+    """Words in an answer, and what a model thinks before it draws; None: not sold, or not published."""
 
 
 class Price(_Frozen):
