@@ -1,0 +1,122 @@
+"""The process that is killed: a real run over HTTP that dies at its nth outside effect.
+
+An outside effect is anything another process or a later start can see: a commit, a blob, an HTTP request.
+Each counts twice, once before and once after it happens.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import httpx
+from sqlalchemy import Connection
+
+from bot.intake.spec import JobSpec
+from bot.pipeline.create import Wanted, create_job, digest
+from bot.pipeline.export import audit
+from bot.pipeline.rescue import clear_drafts
+from bot.pipeline.rounds import STAGES
+from bot.runtime import Context, now
+from providers import catalogue
+from providers.base import Lane
+from providers.openai import OpenAI
+from storage.blobs import FolderBlobs
+from storage.states import JobState
+from storage.writer import Writer
+from tests.parts import QUICK, TestClock, make_context
+
+
+class Effects:
+    """Counts outside effects and kills the process at the chosen one."""
+
+    def __init__(self, die_at: int | None) -> None:
+        self.count = 0
+        self._die_at = die_at
+        self._lock = threading.Lock()
+
+    def __call__(self, what: str) -> None:
+        with self._lock:
+            self.count += 1
+            if self.count == self._die_at:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+
+def instrument(effects: Effects) -> None:
+    """Make every outside effect of this process count. Only ever called in a child of its own."""
+    transaction, writing, send = Writer.transaction, FolderBlobs.writing, httpx.Client.send
+
+    @contextmanager
+    def counted_transaction(self: Writer) -> Iterator[Connection]:
+        with transaction(self) as connection:
+            yield connection
+            effects("before commit")
+        effects("after commit")
+
+    @contextmanager
+    def counted_writing(self: FolderBlobs, key: str) -> Iterator[BinaryIO]:
+        effects("before blob")
+        with writing(self, key) as file:
+            yield file
+        effects("after blob")
+
+    def counted_send(self: httpx.Client, *args: Any, **kwargs: Any) -> httpx.Response:
+        effects("before request")
+        response = send(self, *args, **kwargs)
+        effects("after request")
+        return response
+
+    Writer.transaction = counted_transaction  # type: ignore[method-assign]
+    FolderBlobs.writing = counted_writing  # type: ignore[method-assign]
+    httpx.Client.send = counted_send  # type: ignore[method-assign]
+
+
+def run(folder: str, base_url: str, key: str, sheet: str, lane: str, die_at: int | None) -> dict[str, Any]:
+    """One process's life: begin or go on with the job, to its end or to death."""
+    effects = Effects(die_at)
+    instrument(effects)
+    provider = OpenAI(catalogue.load()["openai"], api_key=key, base_url=base_url, clock=now)
+    clock = TestClock(now())
+    idle = threading.Event()
+    with make_context(Path(folder), {"openai": provider}, policy=QUICK, clock=clock) as ctx:
+        clear_drafts(ctx)
+        job = _the_job(ctx, Path(sheet), lane)
+        for _ in range(3000):
+            for stage in STAGES.values():
+                stage(ctx, clock())
+            current = ctx.queries.job(job)
+            assert current is not None
+            if current.state is JobState.FINISHED:
+                break
+            clock.move(1)
+            idle.wait(0.01)
+        proof = audit(ctx, current)
+        proof["effects"] = effects.count
+        proof["incidents"] = [incident.key for incident in ctx.notices.incidents()]
+    provider.close()
+    return proof
+
+
+def _the_job(ctx: Context, sheet: Path, lane: str) -> str:
+    """As `imgbatch run` does: the same wish goes on where it was."""
+    spec = JobSpec(template="{{ prompt }}", provider="openai", lane=Lane(lane))
+    wanted = Wanted(sheet, sheet.name, spec, "crash test")
+    every = [state for state in JobState if state is not JobState.DRAFT]
+    job = ctx.queries.job_by_digest(digest(wanted), every)
+    if job is None:
+        job, _ = create_job(ctx, wanted, ctx.clock())
+    if job.state is JobState.PLANNED:
+        ctx.store.start_job(job.id, ctx.clock())
+    return job.id
+
+
+def main(arguments: dict[str, Any], answer: str) -> None:
+    """Entry of the forked process: the proof as JSON in the file `answer`."""
+    proof = run(**arguments)
+    Path(answer).write_text(json.dumps(proof), encoding="utf-8")
