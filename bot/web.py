@@ -43,7 +43,9 @@ def make_site(health: Health, slack: App | None) -> Starlette:
 @contextmanager
 def serving(site: Starlette, host: str, port: int) -> Iterator[int]:
     """The site on its port until the block ends; gives the port. Raises SettingsError for a busy one."""
-    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # Naming TCP matters: asyncio switches Nagle off only then, and each answer would wait 40 ms.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))

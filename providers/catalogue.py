@@ -105,12 +105,6 @@ class Price(_Frozen):
     low: Decimal
     high: Decimal
 
-    def __mul__(self, count: int) -> Price:
-        return Price(low=self.low * count, high=self.high * count)
-
-    def __add__(self, other: Price) -> Price:
-        return Price(low=self.low + other.low, high=self.high + other.high)
-
 
 class Limits(_Frozen):
     """What the vendor takes at once. None: no limit known."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -25,6 +26,10 @@ from storage.states import ItemState
 
 ENVELOPE_BYTES = 300
 """What a request line holds beside its prompt; for the estimate of submissions only."""
+
+
+LIVE_WINDOW_SECONDS = 600
+"""A live job is not called late before this, however small it is."""
 
 
 class PlanError(ValueError):
@@ -108,20 +113,16 @@ Cards = Mapping[str, Mapping[str, ModelCard]]
 """The models of the providers that can be used now, by provider and id."""
 
 
-@dataclass
+@dataclass(slots=True)
 class _Totals:
     """Running sums of a plan."""
 
     items: int = 0
     duplicates: int = 0
-    models: dict[str, int] = field(default_factory=dict)
-    made_sizes: dict[str, int] = field(default_factory=dict)
+    generated: Counter[tuple[str, str, Size, str | None]] = field(default_factory=Counter)
+    """Pictures to generate by provider, model, generated size and quality."""
     chunks: dict[tuple[str, str, bool], Chunk] = field(default_factory=dict)
     submissions: int = 0
-    price: dict[Lane, Price] = field(
-        default_factory=lambda: {lane: Price(low=Decimal(0), high=Decimal(0)) for lane in Lane}
-    )
-    unpriced: dict[Lane, int] = field(default_factory=lambda: dict.fromkeys(Lane, 0))
     warnings: dict[str, None] = field(default_factory=dict)
     """Sentences, each once, in order."""
 
@@ -222,24 +223,14 @@ class Planner:
 
     def _count_generated(self, item: Item, card: ModelCard, made: Size) -> None:
         totals = self._totals
-        name = f"{card.provider}/{card.id}"
-        totals.models[name] = totals.models.get(name, 0) + 1
-        totals.made_sizes[item.made_size] = totals.made_sizes.get(item.made_size, 0) + 1
-        for lane in Lane:
-            price = self._price(card, lane, made, item.quality)
-            if price is None:
-                totals.unpriced[lane] += 1
-            else:
-                totals.price[lane] += price
-        if card.retiring(self._today):
-            successor = f"; {card.successor} follows it" if card.successor else ""
-            totals.warnings[f"{card.id} will be shut down on {card.shutdown}{successor}."] = None
+        totals.generated[card.provider, card.id, made, item.quality] += 1
         kind = (card.provider, card.id, bool(item.references))
         size_in = len(item.prompt.encode()) + ENVELOPE_BYTES
+        size_out = card.expected_output_bytes(made)
         chunk = totals.chunks.get(kind)
-        if chunk is None or not chunk.add(size_in, card.expected_output_bytes(made)):
+        if chunk is None or not chunk.add(size_in, size_out):
             chunk = totals.chunks[kind] = Chunk(card, self._spec.lane, self._policy)
-            chunk.add(size_in, card.expected_output_bytes(made))
+            chunk.add(size_in, size_out)
             totals.submissions += 1
 
     def _note_size(self, card: ModelCard, wanted: Size | None, made: Size) -> None:
@@ -269,21 +260,21 @@ class Planner:
     def plan(self, rows: int, bad_rows: int, warnings: Sequence[str] = ()) -> Plan:
         """The whole plan. Raises BudgetError when its highest price passes the budget."""
         totals = self._totals
-        cards = [self._cards[name.split("/", 1)[0]][name.split("/", 1)[1]] for name in totals.models]
-        cards = cards or [self.default]
+        models: Counter[str] = Counter()
+        made_sizes: Counter[str] = Counter()
+        for (provider, model, made, _quality), number in totals.generated.items():
+            models[f"{provider}/{model}"] += number
+            made_sizes[str(made)] += number
+        used = {(provider, model): self._cards[provider][model] for provider, model, _, _ in totals.generated}
+        cards = list(used.values()) or [self.default]
         quotes = {
-            lane: LaneQuote(
-                low=totals.price[lane].low,
-                high=totals.price[lane].high,
-                unpriced=totals.unpriced[lane],
-                seconds=_usual_seconds(lane, cards, totals.models),
-            )
+            lane: self._quote(lane, cards, models)
             for lane in Lane
             if all(lane in card.lanes for card in cards)
         }
-        window = max((card.window for card in cards), default=timedelta(hours=24))
+        window = max(card.window for card in cards)
         if self._spec.lane is Lane.LIVE:
-            window = timedelta(seconds=max(600, 4 * quotes[Lane.LIVE].seconds))
+            window = timedelta(seconds=max(LIVE_WINDOW_SECONDS, 4 * quotes[Lane.LIVE].seconds))
         plan = Plan(
             rows=rows,
             bad_rows=bad_rows,
@@ -292,13 +283,32 @@ class Planner:
             lane=self._spec.lane,
             quotes=quotes,
             submissions=totals.submissions,
-            models=totals.models,
-            made_sizes=totals.made_sizes,
+            models=models,
+            made_sizes=made_sizes,
             window_seconds=int(window.total_seconds()),
-            warnings=[*warnings, *totals.warnings],
+            warnings=[*warnings, *totals.warnings, *self._retiring(cards)],
         )
         _keep_budget(plan, self._spec, self._policy)
         return plan
+
+    def _quote(self, lane: Lane, cards: Sequence[ModelCard], models: Mapping[str, int]) -> LaneQuote:
+        low = high = Decimal(0)
+        unpriced = 0
+        for (provider, model, made, quality), number in self._totals.generated.items():
+            price = self._price(self._cards[provider][model], lane, made, quality)
+            if price is None:
+                unpriced += number
+            else:
+                low, high = low + price.low * number, high + price.high * number
+        return LaneQuote(low, high, unpriced, _usual_seconds(lane, cards, models))
+
+    def _retiring(self, cards: Sequence[ModelCard]) -> list[str]:
+        return [
+            f"{card.id} will be shut down on {card.shutdown}"
+            + (f"; {card.successor} follows it." if card.successor else ".")
+            for card in cards
+            if card.retiring(self._today)
+        ]
 
 
 def choose(cards: Cards, provider: str | None, model: str | None, today: date) -> ModelCard:
