@@ -1,8 +1,8 @@
 """HTTP to one vendor: the only module that knows httpx.
 
-Measured with httpx 0.28.1: its pool scans every connection for every request, so one client with 300
-connections costs 19 ms of CPU a request, fifteen clients with 20 each about 1 ms. `Wire` therefore spreads
-calls over shards, and opens another shard only when the ones before it are full.
+Measured with httpx 0.28.1 on two cores: its pool scans every connection for every request, so 200 threads on
+one client cost 10 ms of CPU a request (71 requests/s), on ten clients with 20 connections each 1 ms (574/s).
+`Wire` therefore spreads calls over shards, and opens another shard only when the ones before it are full.
 """
 
 from __future__ import annotations

@@ -286,7 +286,10 @@ def test_looking_stops_at_batches_older_than_the_submission() -> None:
 
 
 def test_a_clock_that_is_a_little_behind_does_not_hide_a_batch() -> None:
-    with vendor(pages(listed(1, timedelta(minutes=65), "tag-1"))) as (provider, _):
+    batches = [listed(n, timedelta(minutes=65)) for n in range(10)] + [
+        listed(99, timedelta(minutes=66), "tag-1")
+    ]
+    with vendor(pages(*batches, size=10)) as (provider, _):
         assert provider.find(outgoing(), SINCE) is not None
 
 
