@@ -132,7 +132,11 @@ def parse_command(text: str, *, job: str | None = None) -> Command:
 
     `job` is the one in whose thread the text was written; verbs that need a job take it when none is named.
     """
-    plain = typed(text[: MAX_TEXT_CHARACTERS + 1])
+    if len(text) > MAX_TEXT_CHARACTERS:
+        return Unknown(
+            text[:100], f"The text has {len(text):,} characters; {MAX_TEXT_CHARACTERS:,} are read at most."
+        )
+    plain = typed(text)
     if not plain:
         return Status(job) if job else New()
     first = plain.split(maxsplit=1)[0]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import csv
+import io
 import re
 from collections import deque
 from collections.abc import Iterator
@@ -153,9 +154,9 @@ def _wide(head: bytes) -> str | None:
     pairs = len(head) // 2
     even, odd = head[0 : pairs * 2 : 2].count(0), head[1 : pairs * 2 : 2].count(0)
     few = max(1, pairs // 25)
-    if odd >= few and even * 20 <= odd:
+    if odd >= few and even * 4 <= odd:
         return "utf-16-le"
-    if even >= few and odd * 20 <= even:
+    if even >= few and odd * 4 <= even:
         return "utf-16-be"
     return None
 
@@ -191,7 +192,7 @@ def _vote(sample: str) -> str:
     best, best_score = NO_DELIMITER, (0.0, 0)
     for delimiter in DELIMITERS:
         try:
-            reader = csv.reader(sample.splitlines(keepends=True), delimiter=delimiter, skipinitialspace=True)
+            reader = csv.reader(io.StringIO(sample, newline=""), delimiter=delimiter, skipinitialspace=True)
             counts = [len(record) for record in islice(reader, SAMPLE_RECORDS) if any(record)]
         except csv.Error:
             continue

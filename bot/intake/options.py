@@ -68,7 +68,7 @@ def _lane(text: str) -> Lane:
 
 
 def _budget(text: str) -> Decimal:
-    match = re.fullmatch(r"(?:US)?\$?\s*(\d{1,9}(?:\.\d{1,4})?)\s*(?:\$|usd)?", text, re.IGNORECASE)
+    match = re.fullmatch(r"(?:US)?\$?\s*([0-9]{1,9}(?:\.[0-9]{1,4})?)\s*(?:\$|usd)?", text, re.IGNORECASE)
     if not match or not 0 < (amount := Decimal(match[1])) <= MAX_BUDGET_USD:
         raise ValueError(f"{quoted(text)} is not a budget; write US dollars, like 25 or 12.50")
     return amount
@@ -195,15 +195,15 @@ def parse_options(text: str) -> tuple[Changes, str | None]:
         name, value, end = read
         if name == "template" and found["plain"] is not None:
             # Without quotes it only says where the template begins
-            rest.append(text[at : found.start()])
+            rest.append(_piece(text[at : found.start()], at))
             at = position = found.start("plain")
             continue
         if name in given and given[name][1] != value:
             raise CommandError(f"{quoted(given[name][0])} is given twice; leave one of them out.")
         given[name] = (found["key"] or found["flag"], value)
-        rest.append(text[at : found.start()])
+        rest.append(_piece(text[at : found.start()], at))
         at = position = end
-    rest.append(text[at:])
+    rest.append(text[at:].lstrip(",;") if at else text)
     left = "".join(rest)
     if flag := _LONE_FLAG.search(re.sub(_BRACES, "", left, flags=re.DOTALL)):
         raise CommandError(_unknown(f"--{flag[1]}", flag[1]))
@@ -215,8 +215,13 @@ def parse_options(text: str) -> tuple[Changes, str | None]:
             )
         template = fence[1]
     elif template is None:
-        template = _unwrapped(re.sub(r"(?<![ \t])[ \t]+\n|\n{3,}", "\n", left).strip(" \t\n,;"))
+        template = _unwrapped(re.sub(r"(?<![ \t])[ \t]+\n|\n{3,}", "\n", left).strip())
     return Changes(**{name: value for name, (_, value) in given.items()}), template.strip() or None
+
+
+def _piece(text: str, at: int) -> str:
+    """Text in front of an option, without the punctuation that kept it apart."""
+    return (text.lstrip(",;") if at else text).rstrip(" \t,;")
 
 
 def _read(found: re.Match[str]) -> tuple[str, Any, int] | None:

@@ -66,7 +66,10 @@ def read_rows(
 
 def check_variants(text: str) -> int:
     """Read a number of variants. Raises ValueError with a sentence."""
-    if not re.fullmatch(r"\d{1,4}(\.0+)?", text.strip()) or not 1 <= (n := int(float(text))) <= MAX_VARIANTS:
+    if (
+        not re.fullmatch(r"[0-9]{1,4}(\.0{1,4})?", text.strip())
+        or not 1 <= (n := int(float(text))) <= MAX_VARIANTS
+    ):
         raise ValueError(f"{quoted(text)} is not a number of pictures; write one from 1 to {MAX_VARIANTS}")
     return n
 

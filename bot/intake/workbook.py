@@ -72,7 +72,12 @@ def open_workbook(path: Path, name: str) -> WorkbookFile:
         filled: list[str] = []
         sample: tuple[Record, ...] = ()
         for meta in sheets:
-            worksheet = _load(book, meta.name, name)
+            try:
+                worksheet = _load(book, meta.name, name)
+            except SheetError:
+                if filled:
+                    continue  # only the first is read; what is behind it may be as it likes
+                raise
             found = tuple(islice(_records(worksheet), SAMPLE_RECORDS + 1))
             if found and not filled:
                 sample = found
