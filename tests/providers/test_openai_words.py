@@ -34,7 +34,7 @@ from providers.wire.jsonl import Line
 
 MODELS = load()["openai"]
 TODAY = date(2026, 11, 23)
-SPEC = json.loads((Path(__file__).parent.parent / "data" / "openai-requests.json").read_text())
+SPEC = json.loads((Path(__file__).parent.parent / "data" / "openai-openapi-cut.json").read_text())
 K = FailureKind
 
 
