@@ -1,5 +1,5 @@
 # `make help` says what there is. Python 3.11 or newer, make and git are all it needs; uv is used where it is.
-.PHONY: help demo test check lint types contracts format ci lock clean
+.PHONY: help demo test check lint types contracts format states ci lock clean
 .SILENT:
 .DEFAULT_GOAL := help
 
@@ -12,6 +12,7 @@ help:
 	echo "make test       the tests; ARGS='tests/intake -k bom' picks some"
 	echo "make check      lint, types, import contracts"
 	echo "make format     lay the code out"
+	echo "make states     draw docs/states.md again"
 	echo "make ci         what CI runs"
 	echo "make lock       write the hashed requirements again; UPGRADE=1 takes newer versions"
 	echo "make clean      take away what the tools left (not your data)"
@@ -43,6 +44,10 @@ format:
 	.ci/environment dev
 	$(PY) -m ruff check --fix --quiet .
 	$(PY) -m ruff format .
+
+states:
+	.ci/environment run
+	$(PY) -c 'from storage.states import drawing; print(drawing(), end="")' >docs/states.md
 
 ci:
 	.ci/run
