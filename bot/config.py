@@ -31,52 +31,72 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
 
-    slack_bot_token: SecretStr | None = Field(None, description="Bot token (xoxb-...)")
-    slack_app_token: SecretStr | None = Field(None, description="App-level token for Socket Mode (xapp-...)")
-    slack_signing_secret: SecretStr | None = Field(None, description="Signing secret, for Slack over HTTP")
-    slack_api_url: str = Field("https://slack.com/api/", description="Where Slack's Web API is")
+    slack_bot_token: SecretStr | None = Field(default=None, description="Bot token (xoxb-...)")
+    slack_app_token: SecretStr | None = Field(
+        default=None, description="App-level token for Socket Mode (xapp-...)"
+    )
+    slack_signing_secret: SecretStr | None = Field(
+        default=None, description="Signing secret, for Slack over HTTP"
+    )
+    slack_api_url: str = Field(default="https://slack.com/api/", description="Where Slack's Web API is")
 
-    openai_api_key: SecretStr | None = Field(None, description="Key for OpenAI")
-    openai_base_url: str | None = Field(None, description="Another address for OpenAI's API")
-    gemini_api_key: SecretStr | None = Field(None, description="Key for Google Gemini")
-    gemini_base_url: str | None = Field(None, description="Another address for Gemini's API")
-    xai_api_key: SecretStr | None = Field(None, description="Key for xAI")
-    xai_base_url: str | None = Field(None, description="Another address for xAI's API")
-    fal_key: SecretStr | None = Field(None, description="Key for fal.ai")
-    fal_base_url: str | None = Field(None, description="Another address for fal.ai's queue")
-    bfl_api_key: SecretStr | None = Field(None, description="Key for Black Forest Labs")
-    bfl_base_url: str | None = Field(None, description="Another address for Black Forest Labs' API")
-    recraft_api_token: SecretStr | None = Field(None, description="Token for Recraft")
-    recraft_base_url: str | None = Field(None, description="Another address for Recraft's API")
+    openai_api_key: SecretStr | None = Field(default=None, description="Key for OpenAI")
+    openai_base_url: str | None = Field(default=None, description="Another address for OpenAI's API")
+    gemini_api_key: SecretStr | None = Field(default=None, description="Key for Google Gemini")
+    gemini_base_url: str | None = Field(default=None, description="Another address for Gemini's API")
+    xai_api_key: SecretStr | None = Field(default=None, description="Key for xAI")
+    xai_base_url: str | None = Field(default=None, description="Another address for xAI's API")
+    fal_key: SecretStr | None = Field(default=None, description="Key for fal.ai")
+    fal_base_url: str | None = Field(default=None, description="Another address for fal.ai's queue")
+    bfl_api_key: SecretStr | None = Field(default=None, description="Key for Black Forest Labs")
+    bfl_base_url: str | None = Field(default=None, description="Another address for Black Forest Labs' API")
+    recraft_api_token: SecretStr | None = Field(default=None, description="Token for Recraft")
+    recraft_base_url: str | None = Field(default=None, description="Another address for Recraft's API")
 
-    imgbatch_data: Path = Field(Path("imgbatch-data"), description="Folder for the database and the pictures")
+    imgbatch_data: Path = Field(
+        default=Path("imgbatch-data"), description="Folder for the database and the pictures"
+    )
     imgbatch_database_url: str | None = Field(
-        None, description="PostgreSQL instead of SQLite: postgresql+psycopg://..."
+        default=None, description="PostgreSQL instead of SQLite: postgresql+psycopg://..."
     )
-    imgbatch_provider: str | None = Field(None, description="Provider used when nobody names one")
-    imgbatch_catalogue: Path | None = Field(None, description="Your own model and price entries (TOML)")
-    imgbatch_poll_seconds: int = Field(300, ge=1, le=86400, description="Longest wait between two polls")
+    imgbatch_provider: str | None = Field(default=None, description="Provider used when nobody names one")
+    imgbatch_catalogue: Path | None = Field(
+        default=None, description="Your own model and price entries (TOML)"
+    )
+    imgbatch_poll_seconds: int = Field(
+        default=300, ge=1, le=86400, description="Longest wait between two polls"
+    )
     imgbatch_look_up_seconds: int = Field(
-        30, ge=0, le=3600, description="Wait before a lost submission is looked up"
+        default=30, ge=0, le=3600, description="Wait before a lost submission is looked up"
     )
-    imgbatch_attempts: int = Field(3, ge=1, le=20, description="How often one picture is tried")
+    imgbatch_attempts: int = Field(default=3, ge=1, le=20, description="How often one picture is tried")
     imgbatch_retry_seconds: int = Field(
-        20, ge=0, le=86400, description="First wait before a retry; it doubles"
+        default=20, ge=0, le=86400, description="First wait before a retry; it doubles"
     )
-    imgbatch_budget_usd: Decimal | None = Field(None, gt=0, description="No job may cost more than this")
-    imgbatch_chunk_rows: int | None = Field(None, ge=1, description="At most this many items a submission")
-    imgbatch_alert_channel: str | None = Field(None, description="Slack channel id that also gets alerts")
-    imgbatch_target_rate: float = Field(0.98, gt=0, le=1, description="Success rate aimed at")
+    imgbatch_budget_usd: Decimal | None = Field(
+        default=None, gt=0, description="No job may cost more than this"
+    )
+    imgbatch_chunk_rows: int | None = Field(
+        default=None, ge=1, description="At most this many items a submission"
+    )
+    imgbatch_alert_channel: str | None = Field(
+        default=None, description="Slack channel id that also gets alerts"
+    )
+    imgbatch_target_rate: float = Field(default=0.98, gt=0, le=1, description="Success rate aimed at")
     imgbatch_alert_rate: float = Field(
-        0.95, gt=0, le=1, description="Success rate below which people are told"
+        default=0.95, gt=0, le=1, description="Success rate below which people are told"
     )
-    imgbatch_format: str = Field("webp", description="Format of the web files: webp, jpeg or png")
-    imgbatch_quality: int = Field(82, ge=1, le=100, description="Quality of the web files")
-    imgbatch_fit: str = Field("cover", description="cover, contain, inside or stretch")
-    imgbatch_disclosure: bool = Field(True, description="Write the AI-disclosure label into the files")
-    imgbatch_port: int = Field(8080, ge=0, le=65535, description="Port of health checks and Slack over HTTP")
-    imgbatch_host: str = Field("127.0.0.1", description="Address the port is opened on")
-    imgbatch_log: str = Field("info", description="debug, info, warning or error")
+    imgbatch_format: str = Field(default="webp", description="Format of the web files: webp, jpeg or png")
+    imgbatch_quality: int = Field(default=82, ge=1, le=100, description="Quality of the web files")
+    imgbatch_fit: str = Field(default="cover", description="cover, contain, inside or stretch")
+    imgbatch_disclosure: bool = Field(
+        default=True, description="Write the AI-disclosure label into the files"
+    )
+    imgbatch_port: int = Field(
+        default=8080, ge=0, le=65535, description="Port of health checks and Slack over HTTP"
+    )
+    imgbatch_host: str = Field(default="127.0.0.1", description="Address the port is opened on")
+    imgbatch_log: str = Field(default="info", description="debug, info, warning or error")
 
     @field_validator("imgbatch_format", "imgbatch_fit", "imgbatch_log")
     @classmethod

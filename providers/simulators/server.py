@@ -52,6 +52,8 @@ class Simulator:
     """
 
     vendor: ClassVar[str]
+    key: str = ""
+    """A key it accepts; empty for a vendor that asks for none."""
 
     def __init__(
         self,
@@ -88,6 +90,11 @@ class Simulator:
     def url(self) -> str:
         """``http://127.0.0.1:port``, once started."""
         return f"http://{self._address[0]}:{self._address[1]}"
+
+    @property
+    def base_url(self) -> str:
+        """What a client takes as the vendor's address."""
+        return self.url
 
     @property
     def billed(self) -> list[Billed]:

@@ -92,7 +92,7 @@ def test_a_tag_cannot_leave_the_folder(sketch: Sketch, tmp_path: Path) -> None:
 
 
 def test_what_it_cannot_draw_is_refused(sketch: Sketch) -> None:
-    for change in ({"size": Size(5_000, 64)}, {"background": "transparent"}, {"model": "other"}):
+    for change in ({"size": Size(5_000, 64)}, {"quality": "splendid"}, {"model": "other"}):
         with pytest.raises(Refused):
             send(sketch, **change)
 
