@@ -57,12 +57,12 @@ class Delivery:
         self.ack_seconds = ack_seconds
         self.retry_delays = tuple(retry_delays)
         self.request_url: str | None = None
-        self.drop_acks = 0
-        """How many acknowledgements to lose from now on."""
+        self.drop_acks: list[str | None] = []
+        """Acknowledgements to lose: of which kind of envelope, or (None) of any."""
         self.sockets: list[Socket] = []
         self.tickets: set[str] = set()
         self.sent: deque[tuple[str, Json]] = deque(maxlen=1_000)
-        """The last payloads sent, each with its envelope type."""
+        """The last payloads, each once and with its envelope type."""
         self.undelivered: list[Json] = []
         """Events given up after the last retry."""
         self._verifier = SignatureVerifier(signing_secret)
@@ -73,6 +73,7 @@ class Delivery:
     # --- what the rest calls ----------------------------------------------------------------------------
     async def event(self, body: Json) -> bool:
         """Deliver an event, again and again as Slack would; False when nobody ever acknowledged it."""
+        self.sent.append(("events_api", body))
         for attempt, pause in enumerate((0.0, *self.retry_delays)):
             await asyncio.sleep(pause)
             reason = "timeout" if attempt else None
@@ -88,16 +89,17 @@ class Delivery:
 
     async def ask(self, kind: Envelope, payload: Json) -> Json | None:
         """What the app answered within its three seconds, None when it did not. Never sent twice."""
+        self.sent.append((kind, payload))
         return await self._once(kind, payload, 0, None)
 
     async def _once(self, kind: Envelope, payload: Json, attempt: int, reason: str | None) -> Json | None:
-        self.sent.append((kind, payload))
         if self.request_url is not None:
             answer = await self._by_http(kind, payload, attempt, reason)
         else:
             answer = await self._by_socket(kind, payload, attempt, reason)
-        if answer is not None and self.drop_acks > 0:
-            self.drop_acks -= 1
+        lost = next((each for each in self.drop_acks if each in (None, kind)), "")
+        if answer is not None and lost != "":
+            self.drop_acks.remove(lost)
             return None
         return answer
 

@@ -26,7 +26,7 @@ from bot.workspace import (  # noqa: F401  the api_* modules register their meth
     userside,
     webapi,
 )
-from bot.workspace.delivery import Delivery
+from bot.workspace.delivery import Delivery, Envelope
 from bot.workspace.rates import Rates
 from bot.workspace.site import Call, Failure, Faults, Site
 from bot.workspace.state import BOT_USER_ID, Channel, Json, User, default_people
@@ -268,7 +268,7 @@ class Workspace:
         self._site.calls.clear()
 
     def sent(self, kind: str | None = None) -> list[Json]:
-        """The last payloads sent to the app: events_api, slash_commands or interactive."""
+        """The last payloads for the app, each once: events_api, slash_commands or interactive."""
         return [payload for envelope, payload in list(self._site.delivery.sent) if kind in (None, envelope)]
 
     @property
@@ -312,9 +312,9 @@ class Workspace:
         failure = Failure(method, "ratelimited", 429, retry_after=retry_after)
         self.faults.failures += [failure] * times
 
-    def drop_next_ack(self, times: int = 1) -> None:
-        """Lose the app's next acknowledgements: events come again, people see an error."""
-        self._site.delivery.drop_acks += times
+    def drop_next_ack(self, times: int = 1, kind: Envelope | None = None) -> None:
+        """Lose the app's next acknowledgements (of one kind): events come again, people see an error."""
+        self._site.delivery.drop_acks += [kind] * times
 
     def disconnect_sockets(self, reason: str = "warning", notice: float = 0.2) -> None:
         """Tell every socket to go (warning, refresh_requested, link_disabled), close it after `notice`."""

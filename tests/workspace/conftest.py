@@ -1,0 +1,49 @@
+"""A running workspace, a stock Bolt app on it, and people in it."""
+
+from collections.abc import Iterator
+
+import pytest
+from slack_sdk import WebClient
+
+from bot.workspace.person import Person
+from bot.workspace.server import ADMIN, MEMBER, Workspace
+from tests.workspace.slackside import Bot, everything
+
+
+@pytest.fixture(scope="module")
+def workspace() -> Iterator[Workspace]:
+    with everything() as running:
+        yield running
+
+
+@pytest.fixture
+def client(workspace: Workspace) -> WebClient:
+    return WebClient(workspace.bot_token, base_url=workspace.api_url)
+
+
+@pytest.fixture(scope="module")
+def shared_bot(workspace: Workspace) -> Iterator[Bot]:
+    bot = Bot(workspace)
+    handler = bot.by_socket()
+    yield bot
+    bot.hang_up(handler)
+
+
+@pytest.fixture
+def bot(shared_bot: Bot) -> Iterator[Bot]:
+    """The module's bot over Socket Mode, with nothing seen yet and no orders."""
+    shared_bot.forget()
+    yield shared_bot
+    shared_bot.forget()
+
+
+@pytest.fixture
+def ben(workspace: Workspace) -> Iterator[Person]:
+    with Person(workspace.url, MEMBER) as person:
+        yield person
+
+
+@pytest.fixture
+def ana(workspace: Workspace) -> Iterator[Person]:
+    with Person(workspace.url, ADMIN) as person:
+        yield person

@@ -1,0 +1,95 @@
+"""Slack's ways of writing, as HTML that cannot be tricked."""
+
+import pytest
+
+from bot.workspace.render import Writer, bytes_in_words
+from bot.workspace.server import Workspace
+
+APART = 'target="_blank" rel="noopener"'
+
+
+@pytest.fixture(scope="module")
+def writer() -> Writer:
+    return Writer(Workspace()._site.state)
+
+
+@pytest.mark.parametrize(
+    ("source", "html"),
+    [
+        ("*bold* _slanted_ ~gone~", "<strong>bold</strong> <em>slanted</em> <s>gone</s>"),
+        ("2 * 3 * 4 and snake_case_name", "2 * 3 * 4 and snake_case_name"),
+        ("`a *b* &lt;c&gt;`", "<code>a *b* &lt;c&gt;</code>"),
+        ("```\nx = 1\ny\n```", "<pre>x = 1\ny</pre>"),
+        ("a\nb", "a<br>b"),
+        ("&gt; quoted\nafter", "<blockquote>quoted</blockquote>after"),
+        ("<@U0ANAFERREIRA>", '<span class="mention">@ana</span>'),
+        ("<!here>", '<span class="mention">@here</span>'),
+        ("<!subteam^S0BRANDTEAM>", '<span class="mention">@brand-team</span>'),
+        ("<!date^1795000000^{date}|soon>", "soon"),
+        ("<https://a.b/?x=1&amp;y=2|*c*>", f'<a href="https://a.b/?x=1&amp;y=2" {APART}>*c*</a>'),
+        ("<javascript:alert(1)|press me>", "press me"),
+        (":tada: :unheard_of:", "🎉 :unheard_of:"),
+        ("&lt;script&gt; &amp; &quot;", "&lt;script&gt; &amp; &amp;quot;"),
+    ],
+)  # fmt: skip
+def test_mrkdwn(writer: Writer, source: str, html: str) -> None:
+    assert str(writer.mrkdwn(source)) == html
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "<script>alert(1)</script>",
+        '<https://a.b/"onmouseover="alert(1)|x>',
+        "`<img src=x onerror=alert(1)>`",
+        "*<b onclick=alert(1)>*",
+        "\x000\x00<svg/onload=alert(1)>",
+    ],
+)
+def test_no_markup_gets_through(writer: Writer, source: str) -> None:
+    for html in (
+        writer.mrkdwn(source),
+        writer.markdown(source),
+        writer.text({"type": "plain_text", "text": source}),
+    ):
+        for bad in ("<script", "<img", "<svg", "<b ", '"onmouseover'):
+            assert bad not in str(html)
+
+
+def test_plain_text_is_plain(writer: Writer) -> None:
+    assert str(writer.text({"type": "plain_text", "text": "*a* :tada:"})) == "*a* 🎉"
+    assert str(writer.text({"type": "plain_text", "text": ":tada:", "emoji": False})) == ":tada:"
+
+
+def test_rich_text(writer: Writer) -> None:
+    section = {
+        "type": "rich_text_section",
+        "elements": [{"type": "text", "text": "a<b", "style": {"bold": True}}],
+    }
+    assert str(writer.rich_text({"elements": [section]})) == "<strong>a&lt;b</strong>"
+    items = {"type": "rich_text_list", "style": "ordered", "elements": [section, section]}
+    assert str(writer.rich_text({"elements": [items]})).count("<li><strong>a&lt;b</strong></li>") == 2
+    code = {"type": "rich_text_preformatted", "elements": [{"type": "text", "text": "a\nb"}]}
+    assert str(writer.rich_text({"elements": [code]})) == "<pre>a\nb</pre>"
+
+
+def test_markdown(writer: Writer) -> None:
+    source = "# Title\n- **a**\n- [b](https://c.d)\n\n| x | y |\n|---|---|\n| 1 | 2 |\n"
+    source += "```\n<b>\n```\n> said\n\n---\n1. one"
+    html = str(writer.markdown(source))
+    for part in (
+        "<h3>Title</h3>",
+        "<li><strong>a</strong></li>",
+        'href="https://c.d"',
+        "<th>x</th>",
+        "<td>2</td>",
+        "<pre>&lt;b&gt;</pre>",
+        "<blockquote>said</blockquote>",
+        "<hr>",
+        "<ol><li>one</li></ol>",
+    ):
+        assert part in html
+
+
+def test_sizes_in_words() -> None:
+    assert [bytes_in_words(n) for n in (7, 1_500, 2_400_000)] == ["7 B", "1 kB", "2 MB"]
