@@ -19,6 +19,7 @@ from typing import Any
 from bot.config import Policy
 from bot.intake.spec import JobSpec, Wish
 from bot.pipeline import prompts
+from bot.watch.words import count, money
 from providers.base import Lane, Size
 from providers.catalogue import ModelCard, Price
 from storage.records import Item
@@ -30,6 +31,9 @@ ENVELOPE_BYTES = 300
 
 LIVE_WINDOW_SECONDS = 600
 """A live job is not called late before this, however small it is."""
+
+
+OTHERS = "`imgbatch doctor` says which keys would add others"
 
 
 class PlanError(ValueError):
@@ -315,7 +319,7 @@ def choose(cards: Cards, provider: str | None, model: str | None, today: date) -
     """The model meant. Raises PlanError naming what is there, or the successor of a retired model."""
     if provider is not None and provider not in cards:
         known = ", ".join(cards) or "none"
-        raise PlanError(f"There is no provider “{provider}” here; set up are: {known}")
+        raise PlanError(f"There is no provider “{provider}” here; set up are: {known}. {OTHERS}")
     offered = cards[provider] if provider else {}
     if model is None:
         pool = offered or next(iter(cards.values()), {})
@@ -327,7 +331,11 @@ def choose(cards: Cards, provider: str | None, model: str | None, today: date) -
     if not found:
         names = [name for models in ([offered] if provider else cards.values()) for name in models]
         close = difflib.get_close_matches(model, names, n=3, cutoff=0.5)
-        hint = f"; did you mean {' or '.join(close)}?" if close else f"; there are {', '.join(names[:8])}"
+        hint = (
+            f"; did you mean {' or '.join(close)}?"
+            if close
+            else f"; there are {', '.join(names[:8])}. {OTHERS}"
+        )
         raise PlanError(f"There is no model “{model}”{f' at {provider}' if provider else ''}{hint}")
     card = found[0]
     if card.retired(today):
@@ -356,12 +364,12 @@ def _keep_budget(plan: Plan, spec: JobSpec, policy: Policy) -> None:
     if quote.unpriced:
         raise BudgetError(
             f"The price of {quote.unpriced} of {plan.to_generate} pictures is unknown, so the budget of "
-            f"${cap:.2f} cannot be kept; choose a model with a listed price or lift the budget"
+            f"{money(cap)} cannot be kept; choose a model with a listed price or lift the budget"
         )
     if quote.high > cap:
         cheaper = plan.quotes.get(Lane.BATCH) if plan.lane is Lane.LIVE else None
         hint = "; the batch lane would keep it" if cheaper and cheaper.high <= cap else ""
         raise BudgetError(
-            f"{plan.to_generate} pictures may cost ${quote.high:.2f}, "
-            f"${quote.high - cap:.2f} over the budget of ${cap:.2f}{hint}"
+            f"{count(plan.to_generate, 'picture')} may cost {money(quote.high)}, "
+            f"{money(quote.high - cap)} over the budget of {money(cap)}{hint}"
         )
