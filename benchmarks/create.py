@@ -28,7 +28,9 @@ def write_sheet(path: Path, rows: int) -> None:
         writer.writerow(["sku", "name", "color", "material", "background", "note"])
         for n in range(rows):
             same = n - 7 if n % 10 == 9 else n
-            writer.writerow([f"SKU-{n:06d}", f"sneaker no. {same}", "red", "canvas", "white", "spring, “new”"])
+            writer.writerow(
+                [f"SKU-{n:06d}", f"sneaker no. {same}", "red", "canvas", "white", "spring, “new”"]
+            )
 
 
 def ours(folder: Path, sheet: Path) -> None:
@@ -68,7 +70,9 @@ def main(sizes: list[int]) -> None:
             figures = {}
             for kind in ("peer", "ours"):
                 command = [sys.executable, __file__, kind, str(sheet)]
-                seconds, memory = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+                seconds, memory = subprocess.run(
+                    command, capture_output=True, text=True, check=True
+                ).stdout.split()
                 figures[kind] = (float(seconds), float(memory))
         (peer_s, peer_mib), (our_s, our_mib) = figures["peer"], figures["ours"]
         print(
