@@ -1,0 +1,168 @@
+"""What the bot says when asked: how a job stands, which there are, the proof, help. Reads only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from bot.pipeline.attend import facts
+from bot.pipeline.export import ENDS, audit
+from bot.runtime import Context
+from bot.slack import blocks as b
+from bot.slack import reach
+from bot.slack import words as w
+from bot.slack.announcer import card_of
+from bot.slack.blocks import Block, Message
+from bot.watch.summary import summarise
+from bot.watch.words import count, money
+from storage.records import Job
+from storage.states import JobState
+
+LISTED = 10
+"""Jobs shown at once; older ones are found by their name."""
+
+LOOKED_AT = 200
+"""Newest jobs among which a person's own are looked for."""
+
+OPEN_FORM = "open_form"
+"""Action id of the button that opens the form where no trigger is at hand."""
+
+
+def find_job(ctx: Context, name: str, team: str) -> Job | None:
+    """The job of this name, if it is told about in this workspace (or nowhere in Slack)."""
+    job = ctx.queries.job(name)
+    thread = ctx.mail.thread(name) if job else None
+    return None if job is None or (thread is not None and thread.team != team) else job
+
+
+def no_such_job(name: str) -> str:
+    return f"There is no job “{name}”; `/imgbatch list` shows yours."
+
+
+def jobs_of(ctx: Context, person: str) -> list[Job]:
+    """A person's newest jobs."""
+    mine = (job for job in ctx.queries.jobs(limit=LOOKED_AT) if job.requested_by == person)
+    return [job for job in mine if job.state is not JobState.DRAFT][:LISTED]
+
+
+def status(ctx: Context, name: str | None, person: str, team: str, now: datetime) -> Message:
+    """The card of a job, with its buttons; without a name the person's latest."""
+    if name is None:
+        mine = jobs_of(ctx, person)
+        if not mine:
+            return none_yet()
+        job = mine[0]
+    else:
+        found = find_job(ctx, name, team)
+        if found is None or found.state is JobState.DRAFT:
+            return reach.sentence(no_such_job(name))
+        job = found
+    return card_of(ctx, job, now)
+
+
+def none_yet() -> Message:
+    said = "You have no image batches yet."
+    return b.message(said, [b.section(said), b.actions("begin", form_button())])
+
+
+def form_button() -> Block:
+    return b.button("New image batch", OPEN_FORM, "new", style="primary")
+
+
+def listed(ctx: Context, person: str) -> Message:
+    """A person's newest jobs, one line each."""
+    mine = jobs_of(ctx, person)
+    if not mine:
+        return none_yet()
+    return b.message(f"Your newest {count(len(mine), 'image batch', 'image batches')}.", job_lines(ctx, mine))
+
+
+def job_lines(ctx: Context, jobs: list[Job]) -> list[Block]:
+    """A title and a line for each, free of markup people wrote."""
+    body = []
+    for job in jobs:
+        standing = w.standing(job, ctx.queries.counts(job.id))
+        thread = ctx.mail.thread(job.id)
+        place = f" in <#{thread.channel}>" if thread and thread.channel.startswith(("C", "G")) else ""
+        body.append(b.section(f"`{job.id}` *{b.escaped(job.title, 100)}*\n{standing}{place}"))
+    return body
+
+
+def proof(ctx: Context, name: str, team: str) -> Message:
+    """The ledger and whether every row is accounted for."""
+    job = find_job(ctx, name, team)
+    if job is None:
+        return reach.sentence(no_such_job(name))
+    found = audit(ctx, job)
+    verdict = "Every row is accounted for" if found["holds"] else "The numbers do not add up"
+    text = f"{verdict} in job {job.id}: {found['requested']:,} pictures requested, {found['stored']:,} ready."
+    return b.message(text, [b.header(f"Audit of {job.title}"), b.section(f"*{verdict}.*"), *_ledger(found)])
+
+
+def _ledger(found: Mapping[str, Any]) -> list[Block]:
+    rows = [f"rows of the sheet: {found['rows']:,}, of them bad: {found['bad_rows']:,}"]
+    rows.append(f"requested: {found['requested']:,}")
+    rows += [f"{name.replace('_', ' ')}: {found[name]:,}" for name in (*ENDS, "in_flight")]
+    paid = [
+        f"attempts: {found['attempts']:,}, open: {found['open_attempts']:,}",
+        f"pictures made: {found['pictures_made']:,}, paid twice: {len(found['paid_twice']):,}",
+        f"settled: ${found['settled_usd']:,.4f}, reserved: ${found['reserved_usd']:,.4f}",
+        f"attempts of unknown price: {found['unpriced_attempts']:,}",
+        "quoted: " + ("unknown" if found["quoted_usd"] is None else f"${found['quoted_usd']:,.4f}"),
+    ]
+    body = [b.fields(["*Rows*\n" + "\n".join(rows), "*Money*\n" + "\n".join(paid)])]
+    return body + [b.words(str(problem)) for problem in found["exceptions"][:5]]
+
+
+def details(ctx: Context, job: Job, now: datetime) -> list[Block]:
+    """A job in full, for the modal behind “Details”."""
+    if job.state is JobState.DRAFT:
+        return [b.section("The sheet is still being read.")]
+    summary = summarise(facts(ctx, job), now, ctx.policy.rules)
+    body: list[Block] = [b.header(job.title), b.context(w.STATES[job.state])]
+    if job.started_at is not None:
+        body.append(b.words(f"{summary.headline}."))
+        body += [b.words(line) for line in summary.lines[:20]]
+    asked = [f"provider {job.provider}", f"model {job.model}", f"lane {job.lane}", f"sheet {job.sheet_name}"]
+    asked.append(f"quoted {money(job.quoted_low)} to {money(job.quoted_high)}")
+    body += [b.small(", ".join(asked)), b.divider(), *_ledger(audit(ctx, job))]
+    return body
+
+
+# --- help ----------------------------------------------------------------------------------------------
+
+_SHORT = """*From a sheet to pictures*
+1. Open the form with `/imgbatch new`, or mention me with a CSV or XLSX file and a prompt template beside it.
+2. I answer with a plan: how many pictures, what they cost, which rows cannot be used. Nothing is spent yet.
+3. Press *Start*. Progress, alerts, the summary and the pictures come in the same thread.
+
+`/imgbatch new` · `status [job]` · `list` · `cancel JOB` · `retry JOB` · `audit JOB` · `help TOPIC`
+In a job's thread, mention me with the same words; the job need not be named.
+Topics: templates, sheet, options, new, run, status, list, cancel, retry, audit."""
+
+_TOPICS: Mapping[str, str] = {
+    "templates": "A template is a prompt with columns in double braces: `Studio photo of {{ name }}`. A "
+    "choice in single braces makes one picture for each: `{front|side} view`. "
+    "`{% if color %}in {{ color }}{% endif %}` leaves out what is empty. "
+    "Filters: `upper`, `lower`, `title`, `trim`, `replace`, `default`.",
+    "sheet": "A CSV, TSV or XLSX file with a header line and one product a row. Columns called `prompt`, "
+    "`sku` or `id`, `size`, `model`, `quality` and `alt_text` are understood; the others are for templates.",
+    "options": "Beside a sheet, write options as `name=value`: `provider`, `model`, `size`, `quality`, "
+    "`background`, `variants`, `lane`, `budget`, `title`. What is left over is the template.",
+    "new": "`/imgbatch new` opens the form. Options and a template behind it are filled in.",
+    "run": "Drop a sheet into a channel or a direct message, mention me, and write the template beside it.",
+    "status": "`/imgbatch status` shows your latest batch, `/imgbatch status JOB` any other.",
+    "list": "`/imgbatch list` shows your newest batches with their names.",
+    "cancel": "`/imgbatch cancel JOB` stops what was not sent yet. What is at the provider is awaited, "
+    "because it is paid for.",
+    "retry": "`/imgbatch retry JOB` sends the failed pictures again. Add `refused`, `expired`, `cancelled`, "
+    "`in_doubt` or `all` for others; those in doubt may be paid twice.",
+    "audit": "`/imgbatch audit JOB` proves that every row and every dollar is accounted for.",
+}
+
+
+def help_on(topic: str | None) -> Message:
+    """How it works, or how one thing works."""
+    text = _TOPICS.get(topic or "", _SHORT)
+    return b.message("How imgbatch works.", [b.section(text)])

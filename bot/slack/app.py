@@ -1,0 +1,175 @@
+"""The Bolt app: every listener, one filter before them, one error handler behind them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from slack_bolt import App, BoltContext, BoltResponse
+from slack_bolt.adapter.socket_mode.builtin import SocketModeHandler
+from slack_bolt.error import BoltError
+from slack_bolt.request import BoltRequest
+from slack_sdk import WebClient
+from slack_sdk.errors import SlackApiError
+
+from bot.config import Settings, SettingsError
+from bot.runtime import Context
+from bot.slack import reach
+from bot.slack.listeners import actions, commands, forms, home, messages, others, shortcuts
+from bot.slack.listeners.parts import where_of
+from bot.slack.reach import Where
+from bot.slack.wire import SlackTrouble, wire_of
+
+log = logging.getLogger(__name__)
+
+KINDS = (commands, forms, actions, messages, shortcuts, home, others)
+"""One file for each kind of thing people do."""
+
+HEARD_SUBTYPES = (None, "file_share")
+"""Messages a person wrote; all others tell of changes, joins, or other bots."""
+
+TIMEOUT_SECONDS = 15
+"""Of one call to Slack's Web API."""
+
+
+def make_app(ctx: Context, settings: Settings) -> App:
+    """The app with everything registered, for Socket Mode and HTTP alike. Raises SettingsError."""
+    if settings.slack_bot_token is None:
+        raise SettingsError(
+            "SLACK_BOT_TOKEN is not set; make the app from slack-manifest.yaml (docs/slack.md)"
+        )
+    secret = settings.slack_signing_secret
+    try:
+        app = App(
+            name="imgbatch",
+            logger=_quiet("bot.slack.bolt"),
+            client=_client(settings.slack_bot_token.get_secret_value(), settings),
+            # Never an empty secret: anybody could sign with that one.
+            signing_secret=secret.get_secret_value() if secret else ctx.new_id(40),
+            # The acknowledgement follows the commit: what Slack was told is kept, is kept.
+            process_before_response=True,
+        )
+    except BoltError as problem:
+        raise SettingsError(f"SLACK_BOT_TOKEN: Slack does not accept it ({problem})") from None
+    except (SlackApiError, OSError) as problem:
+        kind = problem.response["error"] if isinstance(problem, SlackApiError) else type(problem).__name__
+        raise SettingsError(f"Slack cannot be reached or refuses the bot token ({kind})") from None
+    app.use(_only_people)
+    for kind in KINDS:
+        kind.register(app, ctx)
+    app.error(_handler(ctx))
+    return app
+
+
+def connect(app: App, settings: Settings) -> SocketModeHandler:
+    """Socket Mode, connected; close the handler to stop. Raises SettingsError."""
+    if settings.slack_app_token is None:
+        raise SettingsError("SLACK_APP_TOKEN is not set; Socket Mode needs it (docs/slack.md)")
+    token = settings.slack_app_token.get_secret_value()
+    handler = SocketModeHandler(
+        app, token, logger=_quiet("bot.slack.socket"), web_client=_client(token, settings)
+    )
+    try:
+        handler.connect()  # type: ignore[no-untyped-call]
+    except SlackApiError as problem:
+        handler.close()  # type: ignore[no-untyped-call]
+        raise SettingsError(f"SLACK_APP_TOKEN: Slack refuses it ({problem.response['error']})") from None
+    return handler
+
+
+def _client(token: str, settings: Settings) -> WebClient:
+    """Without the SDK's own retries: a post repeated blindly after a lost reply stands there twice."""
+    return WebClient(
+        token=token,
+        base_url=f"{settings.slack_api_url.rstrip('/')}/",
+        timeout=TIMEOUT_SECONDS,
+        retry_handlers=[],
+        logger=_quiet("bot.slack.client"),
+    )
+
+
+def _quiet(name: str) -> logging.Logger:
+    """A logger that never comes down to DEBUG, where the SDK prints payloads, tokens and addresses."""
+    logger = logging.getLogger(name)
+    logger.setLevel(max(logging.INFO, logging.getLogger().getEffectiveLevel()))
+    return logger
+
+
+# --- before every listener -----------------------------------------------------------------------------
+
+
+def _only_people(body: dict[str, Any], context: BoltContext, next: Callable[[], None]) -> BoltResponse | None:  # noqa: A002
+    """Let through what members of this workspace do; acknowledge the rest and forget it."""
+    event: Mapping[str, Any] = body.get("event") or {}
+    if event.get("type") in ("message", "app_mention") and not _by_a_person(event, context):
+        return BoltResponse(status=200, body="")
+    if _stranger(body, event):
+        said = "" if event else "Only members of this workspace can use imgbatch."
+        return BoltResponse(status=200, body=said)
+    next()
+    return None
+
+
+def _by_a_person(event: Mapping[str, Any], context: BoltContext) -> bool:
+    """Neither a bot's (our own above all) nor a change of an earlier message."""
+    return (
+        event.get("subtype") in HEARD_SUBTYPES
+        and not event.get("bot_id")
+        and not event.get("hidden")
+        and bool(event.get("user"))
+        and event.get("user") != context.bot_user_id
+    )
+
+
+def _stranger(body: Mapping[str, Any], event: Mapping[str, Any]) -> bool:
+    """Somebody of another company in a shared channel (Slack Connect)."""
+    team = body.get("team_id") or (body.get("team") or {}).get("id")
+    user = body.get("user")
+    theirs = event.get("user_team") or event.get("source_team")
+    if isinstance(user, Mapping):
+        theirs = theirs or user.get("team_id")
+    return bool(team and theirs and theirs != team)
+
+
+# --- behind every listener -----------------------------------------------------------------------------
+
+
+def _handler(ctx: Context) -> Callable[..., BoltResponse]:
+    """One answer for what nobody foresaw: logged with a number, and the person is given that number."""
+
+    def unforeseen(error: Exception, request: BoltRequest, client: WebClient) -> BoltResponse:
+        number, body = ctx.new_id(5), request.body
+        kind = body.get("type") or ("command" if body.get("command") else "request")
+        # The traceback and no payload: that holds tokens and addresses that are as good as passwords.
+        log.error("error %s in a %s", number, kind, exc_info=error)
+        said = f"Something went wrong on our side (number {number}). Please try again."
+        if body.get("command"):
+            return BoltResponse(status=200, body=said)
+        if kind == "view_submission":
+            block = next((x["block_id"] for x in body["view"]["blocks"] if x["type"] == "input"), "")
+            return _json({"response_action": "errors", "errors": {block: said}})
+        event = body.get("event")
+        if not event:
+            _tell(ctx, client, where_of(body), said)
+            return BoltResponse(status=200, body="")
+        if event.get("channel") and event.get("user") and "x-slack-retry-num" not in request.headers:
+            again = (
+                f"Something went wrong on our side (number {number}). I will be asked again by Slack shortly."
+            )
+            where = Where("", str(event["channel"]), str(event["user"]), event.get("thread_ts"))
+            _tell(ctx, client, where, again)
+        return BoltResponse(status=500, body="")
+
+    return unforeseen
+
+
+def _json(content: dict[str, Any]) -> BoltResponse:
+    return BoltResponse(status=200, body=content)
+
+
+def _tell(ctx: Context, client: WebClient, where: Where, said: str) -> None:
+    try:
+        reach.answer(wire_of(client), where, reach.sentence(said), ctx.clock(), paced=False)
+    except SlackTrouble as problem:
+        log.warning("the person could not be told: %s", problem)

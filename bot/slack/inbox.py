@@ -1,0 +1,279 @@
+"""The inbox tick: what people asked for, written down by the listeners, is done here.
+
+An entry that is worked on twice, because the process stopped in the middle, makes nothing twice: the job's
+id was chosen when the entry was written, and verbs apply once.
+"""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from slack_sdk import WebClient
+
+from bot.intake import command as c
+from bot.intake.options import CommandError, parse_options
+from bot.intake.spec import JobSpec
+from bot.pipeline.create import SPEC, CannotCreateError, Wanted, create_job
+from bot.runtime import Context
+from bot.slack import answers, files, reach, verbs
+from bot.slack import blocks as b
+from bot.slack.blocks import Message
+from bot.slack.files import FileTrouble, Sheet
+from bot.slack.reach import Where
+from bot.slack.telling import Desk
+from bot.slack.wire import Gone, Later, SlackTrouble, wire_of
+from storage.records import InboxEntry, Thread
+from storage.states import JobState
+
+log = logging.getLogger(__name__)
+
+FORM, MESSAGE = "form", "message"
+"""Kinds of entries, beside `verbs.KIND`."""
+
+TRIES = 8
+"""An entry is given up after this many; with the waits below that is some twenty minutes."""
+
+LONGEST_WAIT = timedelta(minutes=10)
+
+
+class Sorry(Exception):
+    """It cannot be done; what to tell the person."""
+
+    def __init__(self, said: Message) -> None:
+        super().__init__(said.text)
+        self.said = said
+
+
+def receive_form(ctx: Context, key: str, form: Mapping[str, Any], where: Where, now: datetime) -> bool:
+    """Write down a form that was submitted. False if it is known."""
+    payload = {**form, "job": unused_id(ctx), "where": where.to_json()}
+    return ctx.mail.receive(key, FORM, payload, now)
+
+
+def receive_message(ctx: Context, key: str, message: Mapping[str, Any], where: Where, now: datetime) -> bool:
+    """Write down a message meant for the bot. False if it is known: Slack tells of a mention twice."""
+    payload = {**message, "job": unused_id(ctx), "where": where.to_json()}
+    return ctx.mail.receive(key, MESSAGE, payload, now)
+
+
+def unused_id(ctx: Context) -> str:
+    """A name for the job that may come of it, chosen before any work so that a second try finds the first."""
+    name = ctx.new_id(6)
+    while ctx.queries.job(name) is not None:
+        name = ctx.new_id(6)
+    return name
+
+
+def work_inbox(ctx: Context, client: WebClient, now: datetime) -> int:
+    """Do what is due; how many entries are done with."""
+    desk = Desk(ctx, wire_of(client), now)
+    return sum(_work(desk, entry) for entry in ctx.mail.due_inbox(now))
+
+
+def _work(desk: Desk, entry: InboxEntry) -> bool:
+    try:
+        note = _KINDS[entry.kind](desk, entry)
+    except (Sorry, CannotCreateError, FileTrouble, CommandError) as problem:
+        return _apologise(desk, entry, problem)
+    except Gone as problem:
+        desk.ctx.mail.inbox_failed(entry, f"nowhere to answer: {problem.code}")
+        return True
+    except SlackTrouble as problem:
+        return _later(desk, entry, problem)
+    except Exception as problem:
+        # Broad on purpose: the entries behind this one must not wait for a mistake of ours.
+        log.exception("inbox entry %s (%s) failed", entry.id, entry.kind)
+        return _later(desk, entry, problem)
+    desk.ctx.mail.inbox_done(entry, note)
+    return True
+
+
+def _later(desk: Desk, entry: InboxEntry, problem: Exception) -> bool:
+    known = str(problem) if isinstance(problem, SlackTrouble) else type(problem).__name__
+    if entry.tries + 1 < TRIES:
+        wait = min(timedelta(seconds=5 * 2.0**entry.tries), LONGEST_WAIT)
+        if isinstance(problem, Later):
+            wait = max(problem.wait, wait if entry.tries else problem.wait)
+        desk.ctx.mail.inbox_later(entry, desk.now + wait, known[:500])
+        return False
+    said = (
+        f"I could not do what you asked ({known[:100]}); I have tried {TRIES} times. Please try again, or "
+        f"ask whoever set imgbatch up, with the number {entry.id}."
+    )
+    return _apologise(desk, entry, Sorry(reach.sentence(said)))
+
+
+def _apologise(desk: Desk, entry: InboxEntry, problem: Exception) -> bool:
+    """Tell the person, then close the entry. A crash between the two tells them twice."""
+    where = Where.of(entry.payload["where"])
+    match problem:
+        case Sorry():
+            said = problem.said
+        case CannotCreateError():
+            name = (entry.payload.get("sheet") or {}).get("name") or "this"
+            said = reach.sentences(f"I cannot make a batch of {b.cut(name, 100)}:", problem.problems)
+        case _:
+            said = reach.sentence(str(problem))
+    try:
+        reach.answer(desk.wire, where, said, desk.now)
+    except Later as trouble:
+        desk.ctx.mail.inbox_later(entry, desk.now + trouble.wait, "the answer waits")
+        return False
+    except SlackTrouble as trouble:
+        log.warning("inbox entry %s: the person could not be told: %s", entry.id, trouble)
+    desk.ctx.mail.inbox_failed(entry, said.text[:500])
+    return True
+
+
+# --- forms and sheets ----------------------------------------------------------------------------------
+
+
+def _form(desk: Desk, entry: InboxEntry) -> str:
+    given, where = entry.payload, Where.of(entry.payload["where"])
+    refused = reach.cannot_speak(desk.wire, given["channel"], desk.now)
+    if refused is not None:
+        raise Sorry(reach.sentence(refused))
+    spec = SPEC.validate_python(given["spec"])
+    batch = Batch(given["job"], files.sheet_of(given["sheet"]), spec, where.person)
+    _make(desk, batch)
+    return _open(desk, batch, where.team, given["channel"], given.get("thread"))
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """A job to be made of a file in Slack."""
+
+    job_id: str
+    sheet: Sheet
+    spec: JobSpec
+    person: str
+    beside: tuple[Sheet, ...] = ()
+    """Pictures that came with the sheet, for its reference column."""
+
+
+def _make(desk: Desk, batch: Batch) -> None:
+    """The job, PLANNED; nothing is done if an earlier try made it."""
+    known = desk.ctx.queries.job(batch.job_id)
+    if known is not None and known.state is not JobState.DRAFT:
+        return
+    if known is not None:
+        desk.ctx.store.drop_job(known.id)
+    with tempfile.TemporaryDirectory(prefix="imgbatch-") as folder:
+        sheet = files.known(desk.wire, batch.sheet, desk.now)
+        name = files.safe_name(sheet.name)
+        path = Path(folder) / "sheet" / name
+        path.parent.mkdir()
+        files.download(desk.wire, sheet, path)
+        found = _references(desk, batch, Path(folder))
+        create_job(desk.ctx, Wanted(path, name, batch.spec, batch.person, found), desk.now, batch.job_id)
+
+
+def _references(desk: Desk, batch: Batch, folder: Path) -> Callable[[str], Path | None]:
+    """Finds the pictures beside the sheet by name; each is downloaded when a row asks for it."""
+    by_name = {sheet.name: sheet for sheet in batch.beside}
+
+    def find(name: str) -> Path | None:
+        sheet = by_name.get(name)
+        if sheet is None:
+            return None
+        path = folder / files.safe_name(name)
+        if not path.exists():
+            files.download(desk.wire, files.known(desk.wire, sheet, desk.now), path)
+        return path
+
+    return find
+
+
+def _open(desk: Desk, batch: Batch, team: str, channel: str, thread: str | None) -> str:
+    desk.ctx.mail.open_thread(Thread(batch.job_id, team, channel, batch.person, thread))
+    return batch.job_id
+
+
+# --- messages ------------------------------------------------------------------------------------------
+
+
+def _message(desk: Desk, entry: InboxEntry) -> str:
+    given, where = entry.payload, Where.of(entry.payload["where"])
+    sheets, pictures = _sorted(desk, given["files"])
+    if not given["files"]:
+        said = _reply(desk, where, given)
+        reach.answer(desk.wire, where, said, desk.now)
+        return said.text[:200]
+    if not sheets:
+        raise FileTrouble("There is no sheet in your message; add a CSV, TSV or XLSX file.")
+    if len(sheets) > 1:
+        raise FileTrouble("There are several sheets in your message; send one at a time.")
+    changes, template = parse_options(given["text"])
+    spec = changes.apply(JobSpec(), template)
+    batch = Batch(given["job"], sheets[0], spec, where.person, tuple(pictures))
+    _make(desk, batch)
+    # The batch is told where it was asked for: in the thread of the person's message.
+    return _open(desk, batch, where.team, where.channel, where.thread or given["ts"])
+
+
+def _sorted(desk: Desk, given: list[Mapping[str, Any]]) -> tuple[list[Sheet], list[Sheet]]:
+    """Sheets, and pictures beside them."""
+    found = [files.known(desk.wire, files.sheet_of(file), desk.now) for file in given]
+    sheets = [file for file in found if files.ending(file.name) in files.SHEETS]
+    return sheets, [file for file in found if files.ending(file.name) in files.PICTURES]
+
+
+def _reply(desk: Desk, where: Where, given: Mapping[str, Any]) -> Message:
+    """The answer to words without a sheet."""
+    ctx, here = desk.ctx, job_here(desk.ctx, where.channel, where.thread)
+    match c.parse_command(given["text"], job=here):
+        case c.Status(job=job):
+            return answers.status(ctx, job, where.person, where.team, desk.now)
+        case c.ListJobs():
+            return answers.listed(ctx, where.person)
+        case c.Audit(job=job):
+            return answers.proof(ctx, job, where.team)
+        case c.Help(topic=topic):
+            return answers.help_on(topic)
+        case c.Cancel(job=job):
+            return _decide(desk, verbs.CANCEL, job, where)
+        case c.Retry(job=job, which=which):
+            return _decide(desk, verbs.RETRY, job, where, which)
+        case c.Unknown(suggestion=suggestion):
+            return reach.sentence(suggestion)
+        case c.New() | c.Run():
+            said = "Open the form, or mention me with a CSV or XLSX file and a prompt template beside it."
+            return b.message(said, [b.section(said), b.actions("begin", answers.form_button())])
+
+
+def _decide(desk: Desk, verb: str, name: str, where: Where, which: str = "failed") -> Message:
+    job = answers.find_job(desk.ctx, name, where.team)
+    if job is None:
+        return reach.sentence(answers.no_such_job(name))
+    return reach.sentence(verbs.do(desk.ctx, verb, job.id, which, desk.now))
+
+
+def job_here(ctx: Context, channel: str, thread: str | None) -> str | None:
+    """The newest job told in this thread."""
+    if thread is None:
+        return None
+    here = [t.job_id for t in ctx.mail.threads() if t.channel == channel and t.ts == thread]
+    jobs = [job for job_id in here if (job := ctx.queries.job(job_id)) is not None]
+    return max(jobs, key=lambda job: job.created_at).id if jobs else None
+
+
+# --- verbs ---------------------------------------------------------------------------------------------
+
+
+def _verb(desk: Desk, entry: InboxEntry) -> str:
+    """Done without a word where it works: the card shows it."""
+    given = entry.payload
+    return verbs.do(desk.ctx, given["verb"], given["job"], given["which"], desk.now)
+
+
+_KINDS: Mapping[str, Callable[[Desk, InboxEntry], str]] = {
+    FORM: _form,
+    MESSAGE: _message,
+    verbs.KIND: _verb,
+}

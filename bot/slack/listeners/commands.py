@@ -1,0 +1,64 @@
+"""`/imgbatch`: answered in the acknowledgement itself, or by opening the form."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from slack_bolt import Ack, App
+from slack_sdk import WebClient
+
+from bot.intake import command as c
+from bot.runtime import Context
+from bot.slack import answers, reach, verbs
+from bot.slack.blocks import Message
+from bot.slack.listeners.parts import open_form, where_of
+from bot.slack.reach import Where
+from bot.slack.views import Origin
+
+COMMAND = "/imgbatch"
+
+
+def register(app: App, ctx: Context) -> None:
+    @app.command(COMMAND)
+    def imgbatch(ack: Ack, body: dict[str, Any], client: WebClient) -> None:
+        parsed = c.parse_command(str(body.get("text") or ""))
+        if isinstance(parsed, c.New | c.Run):
+            open_form(ctx, client, str(body["trigger_id"]), Origin(), parsed.changes, parsed.template)
+            ack()
+            return
+        said = _answer(ctx, parsed, where_of(body))
+        ack(text=said.text, blocks=list(said.blocks))
+
+
+def _answer(ctx: Context, parsed: c.Command, where: Where) -> Message:
+    now = ctx.clock()
+    match parsed:
+        case c.Status(job=job):
+            return answers.status(ctx, job, where.person, where.team, now)
+        case c.ListJobs():
+            return answers.listed(ctx, where.person)
+        case c.Audit(job=job):
+            return answers.proof(ctx, job, where.team)
+        case c.Help(topic=topic):
+            return answers.help_on(topic)
+        case c.Cancel(job=job):
+            return _decide(ctx, verbs.CANCEL, job, where)
+        case c.Retry(job=job, which=which):
+            return _decide(ctx, verbs.RETRY, job, where, which)
+        case c.Unknown(suggestion=suggestion):
+            return reach.sentence(suggestion)
+        case _:
+            return answers.help_on(None)
+
+
+def _decide(ctx: Context, verb: str, name: str, where: Where, which: str = "failed") -> Message:
+    job = answers.find_job(ctx, name, where.team)
+    if job is None:
+        return reach.sentence(answers.no_such_job(name))
+    refused = verbs.objection(ctx, verb, job, which)
+    if refused is not None:
+        return reach.sentence(refused)
+    # A command has no id of its own that may be written down, and Slack sends each only once.
+    verbs.receive(ctx, verb, job, where, ctx.new_id(12), ctx.clock(), which)
+    said = "will be cancelled" if verb == verbs.CANCEL else "will be sent again as far as it failed"
+    return reach.sentence(f"Job {job.id} {said}; its card shows how it goes.")

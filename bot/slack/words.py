@@ -1,0 +1,88 @@
+"""Prices, times and choices of a job as short phrases of our own, free to stand in mrkdwn."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from bot.pipeline.plan import LaneQuote
+from bot.watch.words import count, duration, money
+from providers.base import Lane
+from providers.catalogue import ModelCard
+from storage.records import Job
+from storage.states import ItemState, JobState
+
+LANES: Mapping[Lane, str] = {
+    Lane.BATCH: "cheaper, done within hours",
+    Lane.LIVE: "full price, made now",
+}
+"""What a lane means to the person who chooses."""
+
+MISSED = (ItemState.REFUSED, ItemState.FAILED, ItemState.EXPIRED, ItemState.IN_DOUBT)
+"""Ended without a picture, and not because somebody cancelled."""
+
+RETRIED: Mapping[str, tuple[ItemState, ...]] = {
+    "failed": (ItemState.FAILED, ItemState.EXPIRED),
+    "refused": (ItemState.REFUSED,),
+    "expired": (ItemState.EXPIRED,),
+    "cancelled": (ItemState.CANCELLED,),
+    "in_doubt": (ItemState.IN_DOUBT,),
+    "all": (*MISSED, ItemState.CANCELLED),
+}
+"""What a retry of each kind sends again. Refused ones would be refused again, and those in doubt may be
+paid twice, so “failed” leaves both alone.
+"""
+
+
+def price(quote: LaneQuote) -> str:
+    """“$1.27”, “$1.20 to $1.50”, “price unknown”, or both where only some are known."""
+    known = money(quote.low) if quote.low == quote.high else f"{money(quote.low)} to {money(quote.high)}"
+    if not quote.unpriced:
+        return known
+    if not quote.high:
+        return "price unknown"
+    return f"at least {money(quote.low)}, price unknown for {count(quote.unpriced, 'picture')}"
+
+
+def usual_time(quote: LaneQuote) -> str:
+    return f"usually about {duration(timedelta(seconds=max(1, quote.seconds)))}"
+
+
+def each(card: ModelCard) -> str:
+    """What one picture of default size costs in each lane."""
+    said = []
+    for lane in (Lane.BATCH, Lane.LIVE):
+        if lane in card.lanes:
+            found = card.price(lane, card.default_size, None)
+            said.append(f"{lane.value} {_range(found.low, found.high)}" if found else "")
+    known = [text for text in said if text]
+    return ", ".join(known) if known else "price unknown"
+
+
+def _range(low: Decimal, high: Decimal) -> str:
+    return money(low) if low == high else f"{money(low)}–{money(high)}"
+
+
+def when(at: datetime, now: datetime) -> str:
+    """A time each reader sees in their own zone; for mrkdwn."""
+    form = "{time}" if abs(at - now) < timedelta(hours=12) else "{date_short_pretty} {time}"
+    return f"<!date^{int(at.timestamp())}^{form}|{at:%d %b %H:%M} UTC>"
+
+
+STATES: Mapping[JobState, str] = {
+    JobState.DRAFT: "being read",
+    JobState.PLANNED: "planned, waits for Start",
+    JobState.RUNNING: "running",
+    JobState.CANCELLING: "being cancelled",
+    JobState.FINISHED: "finished",
+    JobState.CANCELLED: "cancelled",
+}
+
+
+def standing(job: Job, counts: Mapping[ItemState, int]) -> str:
+    """One line about a job, without its title."""
+    stored = counts.get(ItemState.STORED, 0)
+    missed = sum(counts.get(state, 0) for state in MISSED)
+    line = f"{STATES[job.state]}, {stored:,} of {count(job.items, 'picture')} ready"
+    return f"{line}, {missed:,} failed" if missed else line
