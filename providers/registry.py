@@ -12,9 +12,10 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from providers import openai
+from providers import fal, openai
 from providers.base import Provider
 from providers.catalogue import ModelCard
+from providers.fal import Fal
 from providers.openai import OpenAI
 from providers.sketch import Sketch
 
@@ -55,6 +56,14 @@ ENTRIES: tuple[Entry, ...] = (
         key_variable="OPENAI_API_KEY",
         base_url_variable="OPENAI_BASE_URL",
         base_url=openai.BASE_URL,
+    ),
+    Entry(
+        name="fal",
+        title="fal",
+        make=lambda m: Fal(m.models, api_key=m.api_key, base_url=m.base_url, clock=m.clock),
+        key_variable="FAL_KEY",
+        base_url_variable="FAL_BASE_URL",
+        base_url=fal.BASE_URL,
     ),
     Entry(
         name="sketch",

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from providers.simulators.fal import FalSimulator
 from providers.simulators.openai import OpenAISimulator
 from providers.simulators.server import PortBusy, Simulator
 
-SIMULATORS: dict[str, type[Simulator]] = {"openai": OpenAISimulator}
+SIMULATORS: dict[str, type[Simulator]] = {"openai": OpenAISimulator, "fal": FalSimulator}
 """Every simulated vendor by name, for ``imgbatch simulate NAME``."""
 
 __all__ = ["SIMULATORS", "PortBusy", "Simulator"]

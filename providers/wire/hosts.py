@@ -23,7 +23,7 @@ class Hosts:
     """One vendor's hosts. Safe to use from many threads.
 
     An address is trusted with the key when it has the same origin as `base_url`, or is https on one of
-    `domains` or below it.
+    `domains` or below it. `domains` is None where there is no key: then every https address will do.
     """
 
     def __init__(
@@ -31,9 +31,9 @@ class Hosts:
         *,
         title: str,
         base_url: str,
-        domains: tuple[str, ...],
+        domains: tuple[str, ...] | None,
         headers: Mapping[str, str],
-        secrets: tuple[str, ...],
+        secrets: tuple[str, ...] = (),
         patience: Patience | None = None,
     ) -> None:
         """Raises TellOperator for a base URL or key that cannot be one."""
@@ -58,8 +58,12 @@ class Hosts:
             return False
         origin, _ = split
         host = urlsplit(origin).hostname or ""
+        if origin == self._base_origin:
+            return True
+        if self._domains is None:
+            return origin.startswith("https://")
         below = any(host == domain or host.endswith(f".{domain}") for domain in self._domains)
-        return origin == self._base_origin or (below and origin == f"https://{host}:443")
+        return below and origin == f"https://{host}:443"
 
     def call(self, method: str, url: str, **how: Any) -> Reply:
         """`Wire.call` on a full address, used exactly as it was given.

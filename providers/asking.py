@@ -1,0 +1,61 @@
+"""Whether a request can be put to a model at all, by the model's card. Pure; knows no vendor."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+
+from providers.base import Billed, Failure, FailureKind, ImageRequest, Lane, Refused
+from providers.catalogue import ModelCard
+from providers.wire.errors import redact
+
+
+def unsayable(words: str, code: str = "") -> Refused:
+    """The error for a request that cannot be put to a vendor."""
+    return Refused(Failure(FailureKind.MALFORMED_REQUEST, code, redact(words), Billed.NO))
+
+
+def card_for(
+    title: str, request: ImageRequest, lane: Lane, models: Mapping[str, ModelCard], today: date
+) -> ModelCard:
+    """The model's card, once nothing in the request goes against it. Raises Refused with a sentence."""
+    card = models.get(request.model)
+    if card is None:
+        raise unsayable(f"{title} has no model “{request.model}”", "model_not_found")
+    if card.retired(today):
+        instead = f"; use {card.successor}" if card.successor else ""
+        raise unsayable(f"{card.id} was shut down on {card.shutdown}{instead}", "model_not_found")
+    problem = _problem(request, lane, card)
+    if problem:
+        raise unsayable(f"{card.id} {problem}")
+    return card
+
+
+def _problem(request: ImageRequest, lane: Lane, card: ModelCard) -> str | None:
+    """What this model cannot be asked for, as the rest of a sentence; None when all is well."""
+    size, references = request.size, len(request.references)
+    checks = (
+        (lane not in card.lanes, f"does not work in the {lane.value} lane"),
+        (not request.prompt.strip(), "needs a prompt, and this one is empty"),
+        (
+            len(request.prompt) > card.prompt_limit,
+            f"reads at most {card.prompt_limit:,} characters, the prompt has {len(request.prompt):,}",
+        ),
+        (
+            size not in card.sizes and not (card.size_rule is not None and card.size_rule.allows(size)),
+            f"cannot make {size} pictures",
+        ),
+        (
+            request.quality is not None and request.quality not in card.qualities,
+            f"has no quality “{request.quality}”, only {', '.join(card.qualities) or 'its own'}",
+        ),
+        (
+            request.background == "transparent" and not card.transparency,
+            "cannot make a transparent background",
+        ),
+        (
+            references > card.references,
+            f"takes at most {card.references} reference pictures, not {references}",
+        ),
+    )
+    return next((words for wrong, words in checks if wrong), None)
