@@ -1,0 +1,228 @@
+"""The command line as a person meets it: one sentence for each mistake, the right status, no traceback."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from bot.cli import app
+from tests.parts import sheet
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """An empty working folder with a small sheet in it."""
+    rows = [
+        {"sku": "A1", "name": "red mug", "size": ""},
+        {"sku": "A2", "name": "blue hat", "size": ""},
+        {"sku": "A3", "name": "red mug", "size": ""},
+        {"sku": "=cmd", "name": "green chair", "size": "huge"},
+    ]
+    sheet(tmp_path, rows, "s.csv")
+    return tmp_path
+
+
+def imgbatch(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    clean = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG")}
+    clean |= {"PYTHONPATH": str(Path(__file__).resolve().parent.parent), **environment}
+    return subprocess.run(
+        [sys.executable, "-m", "bot", *arguments],
+        cwd=folder,
+        env=clean,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        stdin=subprocess.DEVNULL,
+    )
+
+
+@dataclass
+class Said:
+    """What a command said and how it ended."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def quickly(folder: Path, *arguments: str, **environment: str) -> Said:
+    """The same command within this process, for the many mistakes; the environment is what is given."""
+    before = dict(os.environ)
+    os.environ.clear()
+    os.environ.update(environment)
+    try:
+        with contextlib.chdir(folder):
+            result = CliRunner().invoke(app, list(arguments))
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+    return Said(result.exit_code, result.stdout, result.stderr)
+
+
+def test_run_makes_the_pictures_the_results_and_the_report(folder: Path) -> None:
+    done = imgbatch(
+        folder, "run", "s.csv", "-t", "a {{ name }}", "--size", "256x256", "--out", "out", "--json"
+    )
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    wanted = {"rows": 4, "bad_rows": 1, "items": 3, "stored": 3, "duplicates": 1, "refused": 0, "failed": 0}
+    assert {name: report[name] for name in wanted} == wanted
+    for name in (
+        "job",
+        "in_doubt",
+        "retries",
+        "submissions",
+        "success_rate",
+        "quoted_usd",
+        "cost_usd",
+        "seconds",
+    ):
+        assert name in report
+    assert json.loads((folder / "out/report.json").read_text()) == report
+    with (folder / "out/results.csv").open(encoding="utf-8-sig") as file:
+        lines = list(csv.DictReader(file))
+    assert [line["status"] for line in lines] == ["stored", "stored", "stored", "bad_row"]
+    assert [line["file"] for line in lines] == ["A1.webp", "A2.webp", "A3.webp", ""]
+    assert lines[3]["sku"] == "'=cmd", "no spreadsheet may run it"
+    assert "huge" in lines[3]["reason"]
+    assert "line 5" in done.stderr
+    assert (folder / "out/A1.webp").read_bytes() == (folder / "out/A3.webp").read_bytes()
+    proof = imgbatch(folder, "audit", report["job"], "--json")
+    assert proof.returncode == 0
+    assert json.loads(proof.stdout)["holds"] is True
+
+
+def test_strict_starts_nothing_when_a_row_is_bad(folder: Path) -> None:
+    done = imgbatch(folder, "run", "s.csv", "-t", "a {{ name }}", "--strict")
+    assert done.returncode == 2
+    assert "1 row cannot be used" in done.stderr
+    assert not (folder / "pictures").exists()
+    assert imgbatch(folder, "jobs", "--json").stdout.strip() == "[]"
+
+
+def test_plan_spends_and_keeps_nothing(folder: Path) -> None:
+    done = imgbatch(folder, "plan", "s.csv", "-t", "a {{ name }}", "--provider", "sketch", "--json")
+    plan = json.loads(done.stdout)
+    assert (plan["items"], plan["duplicates"], plan["to_generate"], plan["bad_rows"]) == (3, 1, 2, 1)
+    assert plan["bad"][0]["line"] == 5
+    assert imgbatch(folder, "jobs", "--json").stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["run", "nope.csv"], "nope.csv does not exist"),
+        (["run", "."], "is a folder"),
+        (["run", "s.csv", "-t", "{{ nam }}"], "did you mean {{ name }}"),
+        (["run", "s.csv", "-t", "@none.txt"], "none.txt, which cannot be read"),
+        (["run", "s.csv"], "no prompt"),
+        (["run", "s.csv", "-t", "x", "--size", "big"], "is not a size"),
+        (["run", "s.csv", "-t", "x", "--budget", "lots"], "amount in USD"),
+        (["run", "s.csv", "-t", "x", "--provider", "openay"], "There is no provider"),
+        (["run", "s.csv", "-t", "x", "--model", "dall-e-9"], "There is no model"),
+        (["run", "s.csv", "-t", "x", "--variants", "0"], "--variants"),
+        (["run", "s.csv", "-t", "x", "--lane", "slow"], "--lane"),
+        (["audit", "zzz"], "There is no job"),
+        (["simulate", "nobody"], "There is no simulator"),
+        (["simulate", "openai", "--fault", "wrong=1"], "no fault dial"),
+        (["nonsense"], "No such command"),
+    ],
+)
+def test_wrong_use_is_one_sentence_and_status_2(folder: Path, arguments: list[str], words: str) -> None:
+    done = quickly(folder, *arguments)
+    assert done.returncode == 2, done.stderr
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("empty.csv", b"", "empty"),
+        ("header.csv", b"sku,name\n", "no rows"),
+        ("picture.csv", b"\x89PNG\r\n\x1a\n" + b"\0" * 64, "picture.csv"),
+        ("old.xls", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 512, "old.xls"),
+        ("broken.xlsx", b"PK\x03\x04nonsense", "broken.xlsx"),
+    ],
+)
+def test_a_file_that_is_no_sheet_is_one_sentence(folder: Path, name: str, content: bytes, words: str) -> None:
+    (folder / name).write_bytes(content)
+    done = quickly(folder, "run", name, "-t", "x")
+    assert done.returncode == 2
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("environment", "words"),
+    [
+        ({"IMGBATCH_ATTEMPTS": "x"}, "IMGBATCH_ATTEMPTS"),
+        ({"IMGBATCH_DATABASE_URL": "mysql://x"}, "use sqlite or postgresql"),
+        ({"IMGBATCH_DATA": "/proc/nowhere"}, "cannot be made"),
+        ({"IMGBATCH_CATALOGUE": "none.toml"}, "none.toml"),
+        ({"OPENAI_API_KEY": "sk-x", "OPENAI_BASE_URL": "not an address"}, "address of OpenAI"),
+    ],
+)
+def test_a_wrong_setting_is_one_sentence(folder: Path, environment: dict[str, str], words: str) -> None:
+    done = quickly(folder, "run", "s.csv", "-t", "x", **environment)
+    assert done.returncode == 2, done.stderr
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_job_below_its_target_ends_with_status_1(folder: Path) -> None:
+    from providers.simulators.faults import Faults
+    from providers.simulators.openai import OpenAISimulator
+
+    sheet(folder, [{"prompt": "a red mug"}, {"prompt": "a moderated scene"}], "t.csv")
+    with OpenAISimulator(faults=Faults(batch_seconds=0.1, picture_px=64)) as simulator:
+        keys = {"OPENAI_API_KEY": simulator.key, "OPENAI_BASE_URL": simulator.base_url}
+        done = imgbatch(folder, "run", "t.csv", "--provider", "openai", IMGBATCH_POLL_SECONDS="1", **keys)
+    assert done.returncode == 1, done.stderr
+    assert "1 of 2 pictures" in done.stdout
+    assert "content" in done.stdout
+
+
+def test_serve_without_slack_says_what_is_missing(folder: Path) -> None:
+    done = quickly(folder, "serve")
+    assert done.returncode == 2
+    assert "SLACK_BOT_TOKEN is not set" in done.stderr
+
+
+def test_doctor_lists_settings_with_their_origin_and_masks_secrets(folder: Path) -> None:
+    key = "sk-proj-abcdefghijklmnopqrstuvwxyz0123"
+    (folder / ".env").write_text("IMGBATCH_FIT=inside\n")
+    done = imgbatch(folder, "doctor", "--json", OPENAI_API_KEY=key, OPENAI_BASE_URL="http://127.0.0.1:9/v1")
+    told = json.loads(done.stdout)
+    by_name = {setting["name"]: setting for setting in told["settings"]}
+    assert by_name["OPENAI_API_KEY"]["from"] == "environment"
+    assert by_name["IMGBATCH_FIT"] == {"name": "IMGBATCH_FIT", "value": "inside", "from": ".env"}
+    assert key not in done.stdout + done.stderr
+    assert done.returncode == 1, "the provider cannot be reached"
+
+
+def test_a_second_process_on_the_same_data_is_told_so(folder: Path) -> None:
+    from filelock import FileLock
+
+    (folder / "imgbatch-data").mkdir()
+    with FileLock(folder / "imgbatch-data" / "imgbatch.lock"):
+        done = quickly(folder, "run", "s.csv", "-t", "a {{ name }}")
+    assert done.returncode == 2
+    assert "Another imgbatch is already working" in done.stderr
+
+
+def test_help_imports_nothing_heavy() -> None:
+    heavy = "('PIL', 'sqlalchemy', 'slack_bolt', 'httpx')"
+    code = f"import sys; import bot.cli; print([m for m in {heavy} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
