@@ -12,10 +12,11 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from providers import fal, openai
+from providers import fal, gemini, openai
 from providers.base import Provider
 from providers.catalogue import ModelCard
 from providers.fal import Fal
+from providers.gemini import Gemini
 from providers.openai import OpenAI
 from providers.sketch import Sketch
 
@@ -64,6 +65,14 @@ ENTRIES: tuple[Entry, ...] = (
         key_variable="FAL_KEY",
         base_url_variable="FAL_BASE_URL",
         base_url=fal.BASE_URL,
+    ),
+    Entry(
+        name="gemini",
+        title="Gemini",
+        make=lambda m: Gemini(m.models, api_key=m.api_key, base_url=m.base_url, clock=m.clock),
+        key_variable="GEMINI_API_KEY",
+        base_url_variable="GEMINI_BASE_URL",
+        base_url=gemini.BASE_URL,
     ),
     Entry(
         name="sketch",

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from providers.simulators.fal import FalSimulator
+from providers.simulators.gemini import GeminiSimulator
 from providers.simulators.openai import OpenAISimulator
 from providers.simulators.server import PortBusy, Simulator
 
-SIMULATORS: dict[str, type[Simulator]] = {"openai": OpenAISimulator, "fal": FalSimulator}
+SIMULATORS: dict[str, type[Simulator]] = {
+    "openai": OpenAISimulator,
+    "fal": FalSimulator,
+    "gemini": GeminiSimulator,
+}
 """Every simulated vendor by name, for ``imgbatch simulate NAME``."""
 
 __all__ = ["SIMULATORS", "PortBusy", "Simulator"]
