@@ -110,9 +110,9 @@ def _play(ctx: Context, workspace: Workspace) -> Job | None:
     template = (EXAMPLES / "shoes.prompt.txt").read_text(encoding="utf-8").strip()
     with Person(workspace.url, marketer.id) as person:
         text = f"@imgbatch provider=openai size=800x800\n{template}"
-        person.say(CHANNEL, text, files=[EXAMPLES / "shoes.csv"])
+        posted = person.say(CHANNEL, text, files=[EXAMPLES / "shoes.csv"])
         print("Posted examples/shoes.csv; waiting for the plan.", flush=True)
-        card = _wait(lambda: _with_button(person, "job_start"))
+        card = _wait(lambda: _with_button(person.thread(CHANNEL, posted["ts"]), "job_start"))
         if card is None:
             return None
         print("Pressed Start; the batch is at the (simulated) provider.", flush=True)
@@ -121,8 +121,8 @@ def _play(ctx: Context, workspace: Workspace) -> Job | None:
         return ended if ended and _wait(lambda: _all_told(ctx, ended)) else None
 
 
-def _with_button(person: Person, action_id: str) -> dict[str, Any] | None:
-    for message in reversed(person.messages(CHANNEL)):
+def _with_button(messages: list[dict[str, Any]], action_id: str) -> dict[str, Any] | None:
+    for message in reversed(messages):
         for block in message.get("blocks") or []:
             if any(element.get("action_id") == action_id for element in block.get("elements") or []):
                 return message

@@ -183,9 +183,9 @@ class Queries(Reader):
         return self._all(Item, query.order_by(ITEM.c.number).limit(limit))
 
     def first_try(self, job_id: str) -> int:
-        """Stored items that were sent once at most (duplicates were not sent at all)."""
+        """Stored items that were sent exactly once; duplicates were not sent at all."""
         query = select(func.count()).where(
-            ITEM.c.job_id == job_id, ITEM.c.state == ItemState.STORED, ITEM.c.sends <= 1
+            ITEM.c.job_id == job_id, ITEM.c.state == ItemState.STORED, ITEM.c.sends == 1
         )
         with self._reading() as c:
             return int(c.execute(query).scalar_one())
