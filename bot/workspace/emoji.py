@@ -1,4 +1,9 @@
-"""The emoji shortcodes apps commonly use, and their characters."""
+"""The emoji shortcodes apps commonly use, their characters, and drawings where no font has them."""
+
+import re
+from pathlib import Path
+
+from markupsafe import Markup
 
 _TABLE = """
 +1 👍  -1 👎  thumbsup 👍  thumbsdown 👎  white_check_mark ✅  heavy_check_mark ✔️  x ❌
@@ -24,3 +29,22 @@ _WORDS = _TABLE.split()
 
 EMOJI = dict(zip(_WORDS[::2], _WORDS[1::2], strict=True))
 """Character by shortcode."""
+
+_DRAWN = {
+    chr(int(code, 16))
+    for code in re.findall(r'id="e([0-9a-f]+)"', (Path(__file__).parent / "static/emoji.svg").read_text())
+}
+_PARTS = re.compile(f"(<[^>]*>)|([{''.join(_DRAWN)}])\ufe0f?")
+
+
+def pictured(html: Markup) -> Markup:
+    """The HTML with our own drawings over the emoji we have drawn; their characters stay as hidden text."""
+
+    def part(match: re.Match[str]) -> str:
+        tag, character = match.groups()
+        if tag:
+            return tag
+        drawing = f'<svg aria-hidden="true"><use href="/page/static/emoji.svg#e{ord(character):x}"/></svg>'
+        return f'<span class="emoji">{drawing}<span>{match[0]}</span></span>'
+
+    return Markup(_PARTS.sub(part, str(html)))  # noqa: S704  only our own markup is added

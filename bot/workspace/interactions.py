@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from bot.workspace import api_views, blocks, forms, posting, shapes
+from bot.workspace import api_views, blocks, forms, limits, posting, shapes
 from bot.workspace.api_chat import checked_blocks
 from bot.workspace.delivery import Envelope
 from bot.workspace.site import Site
@@ -37,7 +37,7 @@ def _hook(site: Site, user: str, channel: Channel, message: Message | None, path
     site.state.hooks[token] = Hook(
         user,
         channel.id,
-        site.state.now() + site.hook_seconds,
+        site.state.now() + limits.HOOK_SECONDS,
         message.ts if message else None,
         message.thread_ts if message else None,
     )

@@ -1,11 +1,12 @@
 """The web page: a small Slack to look at and click in, drawn by the server and kept fresh over a socket."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader
-from markupsafe import Markup
+from markupsafe import Markup, escape
 from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response
@@ -14,6 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from bot.workspace import forms, render, shapes, userside
+from bot.workspace.emoji import pictured
 from bot.workspace.site import Site
 from bot.workspace.state import BOT_USER_ID, Channel, Json, Message, User, View, signature_of
 
@@ -23,6 +25,7 @@ _STATIC = {
     "blocks.css": "text/css",
     "page.js": "text/javascript",
     "forms.js": "text/javascript",
+    "emoji.svg": "image/svg+xml",
 }
 _HEADERS = {
     "Content-Security-Policy": "default-src 'self'; img-src * data:; style-src 'self' 'unsafe-inline'",
@@ -194,13 +197,17 @@ def _environment(site: Site) -> Environment:
     environment = Environment(
         loader=FileSystemLoader(_HERE / "templates"), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters |= {
+    written: dict[str, Callable[[Any], Markup]] = {
         "slack": writer.text,
         "mrkdwn": writer.mrkdwn,
         "rich": writer.rich_text,
         "markdown": writer.markdown,
         "cell": writer.cell,
-        "emoji": render.emoji,
+        "emoji": lambda name: escape(render.emoji(name)),
+    }
+    for name, write in written.items():
+        environment.filters[name] = lambda value, write=write: pictured(write(value))
+    environment.filters |= {
         "shortcodes": writer.shortcodes,
         "clock": render.clock,
         "day": render.day,

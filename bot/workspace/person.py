@@ -1,6 +1,7 @@
 """A person in the workspace, for tests and the demo: what they do, and what they see."""
 
 import mimetypes
+import ssl
 import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -27,7 +28,9 @@ class Person:
 
     def __init__(self, base_url: str, user_id: str) -> None:
         self.user_id = user_id
-        self._http = httpx.Client(base_url=base_url, timeout=30, trust_env=False)
+        # A bare context: loading the system's certificates is slow, and loopback needs none.
+        no_certificates = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        self._http = httpx.Client(base_url=base_url, timeout=30, trust_env=False, verify=no_certificates)
 
     def close(self) -> None:
         self._http.close()
@@ -155,7 +158,10 @@ class Person:
         return response.content
 
     def wait_for(self, predicate: Callable[[], Seen | None], timeout: float = 5.0) -> Seen:
-        """The predicate's first true answer, asked anew after every change; raises TimeoutError."""
+        """The predicate's first true answer, asked anew after every change; raises TimeoutError.
+
+        It is asked now and then without a change too, as it may look at other things than the workspace.
+        """
         deadline = time.monotonic() + timeout
         while True:
             version = self._look("people")["version"]
@@ -165,7 +171,7 @@ class Person:
             left = deadline - time.monotonic()
             if left <= 0:
                 raise TimeoutError(f"nothing came within {timeout} s")
-            self._http.get("/user/changes", params={"since": version, "seconds": min(left, 1.0)})
+            self._http.get("/user/changes", params={"since": version, "seconds": min(left, 0.05)})
 
     def wait_for_modal(self, title: str | None = None, timeout: float = 5.0) -> Json:
         """The modal on the screen, once there is one (with that title)."""

@@ -287,6 +287,10 @@ class Workspace:
         """The dials; set its fields directly."""
         return self._site.faults
 
+    def pass_time(self, seconds: float) -> None:
+        """Put the workspace's clock forward: triggers and response URLs age, rate limits recover."""
+        self._site.state.ahead += seconds
+
     def rate_limits(self, scale: float | None) -> None:
         """Multiply every allowance, or lift all limits with None. Counting starts anew."""
         self._site.rates = Rates(scale)

@@ -73,7 +73,6 @@ class Site:
     state: State = field(default_factory=State)
     calls: deque[Call] = field(default_factory=lambda: deque(maxlen=CALLS_KEPT))
     trigger_seconds: float = limits.TRIGGER_SECONDS
-    hook_seconds: float = limits.HOOK_SECONDS
     closing: bool = False
     _tasks: set[asyncio.Task[object]] = field(default_factory=set)
 

@@ -72,11 +72,11 @@ def test_a_file_is_ready_after_some_polls(client: WebClient, workspace: Workspac
 
 
 def test_a_file_is_ready_after_some_time_unasked(client: WebClient, workspace: Workspace) -> None:
-    workspace.faults.file_polls, workspace.faults.file_seconds = 99, 0.15
+    workspace.faults.file_polls, workspace.faults.file_seconds = 99, 20.0
     file_id = put(client, "mug.png", picture())
     client.files_completeUploadExternal(files=[{"id": file_id}])
     assert error(show, client, {"id": file_id}) == "invalid_blocks"
-    time.sleep(0.2)
+    workspace.pass_time(20)
     assert show(client, {"id": file_id})["ok"]
 
 

@@ -270,17 +270,10 @@ def test_a_view_refused_leaves_the_trigger_unused(bot: Bot, ben: Person) -> None
 
 
 def test_a_trigger_does_not_live_long(bot: Bot, ben: Person, workspace: Workspace) -> None:
-    assert workspace._site.trigger_seconds == 3.0
-    workspace._site.trigger_seconds = 0.0
-    outcomes: list[str] = []
-    bot.do["command"] = lambda ack, body, **_: (
-        ack(),
-        outcomes.append(error(bot.client.views_open, trigger_id=body["trigger_id"], view=modal())),
-    )
     ben.command("#campaigns", "/imgbatch")
-    ben.wait_for(lambda: outcomes)
-    workspace._site.trigger_seconds = 3.0
-    assert outcomes == ["expired_trigger_id"]
+    workspace.pass_time(3.1)
+    late = {"trigger_id": bot.bodies("command")[0]["trigger_id"], "view": modal()}
+    assert error(bot.client.views_open, **late) == "expired_trigger_id"
 
 
 def test_a_stale_update_meets_a_conflict(bot: Bot, ben: Person, opened: Any) -> None:
@@ -432,9 +425,10 @@ def test_a_response_url_works_five_times(bot: Bot, ben: Person) -> None:
 
 
 def test_a_response_url_dies_of_age(bot: Bot, ben: Person, workspace: Workspace) -> None:
-    workspace._site.hook_seconds = -1.0
     hook = WebhookClient(url_of(bot, ben))
-    workspace._site.hook_seconds = 1800.0
+    workspace.pass_time(29 * 60)
+    assert hook.send(text="in time").body == "ok"
+    workspace.pass_time(61)
     assert hook.send(text="late").body == "expired_url"
     assert WebhookClient(hook.url[:-4] + "zzzz").send(text="forged").status_code == 404
 

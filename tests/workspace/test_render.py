@@ -1,7 +1,13 @@
 """Slack's ways of writing, as HTML that cannot be tricked."""
 
-import pytest
+import re
+from pathlib import Path
 
+import pytest
+from markupsafe import Markup
+
+from bot.workspace import emoji
+from bot.workspace.emoji import EMOJI, pictured
 from bot.workspace.render import Writer, bytes_in_words
 from bot.workspace.server import Workspace
 
@@ -89,6 +95,20 @@ def test_markdown(writer: Writer) -> None:
         "<ol><li>one</li></ol>",
     ):
         assert part in html
+
+
+def test_emoji_are_drawn_over_their_characters_and_nowhere_else() -> None:
+    html = str(pictured(Markup('<a title="🎉">🎉 done ⚠️ 🦄</a>')))
+    assert html.startswith('<a title="🎉"><span class="emoji"><svg aria-hidden="true"><use href="')
+    assert "<span>🎉</span>" in html
+    assert "<span>⚠️</span>" in html
+    assert html.endswith(" 🦄</a>")
+
+
+def test_every_drawing_belongs_to_a_shortcode() -> None:
+    drawn = re.findall(r'id="e([0-9a-f]+)"', (Path(emoji.__file__).parent / "static/emoji.svg").read_text())
+    characters = {character[0] for character in EMOJI.values()}
+    assert {chr(int(code, 16)) for code in drawn} <= characters
 
 
 def test_sizes_in_words() -> None:
