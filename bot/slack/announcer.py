@@ -18,7 +18,7 @@ from slack_sdk import WebClient
 from bot.pipeline.attend import facts
 from bot.pipeline.create import PLAN
 from bot.runtime import Context
-from bot.slack import alerts, cards, files, gallery
+from bot.slack import alerts, cards, files, gallery, reach
 from bot.slack import words as w
 from bot.slack.blocks import Message
 from bot.slack.gallery import Part
@@ -101,6 +101,7 @@ def _watch(ctx: Context, memory: Memory, living: Mapping[str, Job]) -> None:
     if memory.backlog is None:
         memory.backlog = [thread.job_id for thread in reversed(ctx.mail.threads())]
     planned = {job_id for job_id, job in living.items() if job.state is JobState.PLANNED}
+    memory.watched |= memory.resting - planned
     memory.resting &= planned
     memory.watched |= living.keys() - memory.resting
     memory.watched |= set(memory.backlog[:AT_A_TIME])
@@ -129,7 +130,7 @@ def _tell_job(desk: Desk, memory: Memory, job: Job, thread: Thread, running: int
     if thread.ts is None:
         card = desk.ctx.mail.announcements(job.id).get(CARD)
         if card is None or card.ts is None:
-            return fate is Fate.DEAD and job.state not in (JobState.RUNNING, JobState.CANCELLING)
+            return fate is Fate.DEAD and _tell_stranded(desk, job, thread, told.get(STRANDED))
         desk.ctx.mail.thread_begins(job.id, card.ts)
         thread = Thread(job.id, thread.team, thread.channel, thread.person, card.ts)
     place = Place(job.id, thread.channel, thread.ts)
@@ -196,6 +197,22 @@ def retryable(ctx: Context, job: Job) -> int:
     """How many pictures “Retry failed” would send again."""
     counts = ctx.queries.counts(job.id)
     return sum(counts.get(state, 0) for state in w.RETRIED["failed"])
+
+
+STRANDED = "stranded"
+
+
+def _tell_stranded(desk: Desk, job: Job, thread: Thread, told: Announcement | None) -> bool:
+    """The channel takes no messages: its person is told so directly, once. True when that is done."""
+    if _settled(told):
+        return True
+    said = reach.sentence(
+        f"I cannot post the batch “{job.title}” (job {job.id}) where you wanted it: the channel is archived, "
+        "or I am not a member. Invite me there with /invite @imgbatch and hand in the sheet again."
+    )
+    opened = desk.wire.call("conversations.open", desk.now, users=thread.person)
+    place = Place(job.id, str(opened["channel"]["id"]))
+    return tell(desk, place, STRANDED, said, told) is not Fate.WAITS
 
 
 # --- the end -------------------------------------------------------------------------------------------

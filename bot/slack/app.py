@@ -67,7 +67,7 @@ def connect(app: App, settings: Settings) -> SocketModeHandler:
     if settings.slack_app_token is None:
         raise SettingsError("SLACK_APP_TOKEN is not set; Socket Mode needs it (docs/slack.md)")
     token = settings.slack_app_token.get_secret_value()
-    handler = SocketModeHandler(
+    handler = Socket(
         app, token, logger=_quiet("bot.slack.socket"), web_client=_client(token, settings)
     )
     try:
@@ -76,6 +76,17 @@ def connect(app: App, settings: Settings) -> SocketModeHandler:
         handler.close()  # type: ignore[no-untyped-call]
         raise SettingsError(f"SLACK_APP_TOKEN: Slack refuses it ({problem.response['error']})") from None
     return handler
+
+
+class Socket(SocketModeHandler):
+    """The SDK's handler, whose `close` does not fail on a connection that Slack closes at that moment."""
+
+    def close(self) -> None:
+        try:
+            super().close()  # type: ignore[no-untyped-call]
+        except AttributeError:
+            # slack_sdk 3.47: the session's own thread has taken the socket away in between
+            super().close()  # type: ignore[no-untyped-call]
 
 
 def _client(token: str, settings: Settings) -> WebClient:

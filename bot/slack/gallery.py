@@ -42,6 +42,9 @@ PAGE_SIZES = (6, 8)
 MOST_MESSAGES = 18
 """Messages of one gallery; the summary and results.csv make it twenty. More drown the thread."""
 
+MOST_CELLS = MOST_MESSAGES * SHEETS_A_MESSAGE * CELLS_A_SHEET
+"""Pictures that contact sheets have room for; the rest of a larger job is in results.csv."""
+
 PREVIEW_PX = 1200
 ALT_CHARACTERS = 300
 """Of one picture's alternative text: eight of them and their titles stay within one message."""
@@ -86,10 +89,14 @@ class Part:
 def lay_out(ctx: Context, job: Job, stamp: str, since: datetime | None) -> list[Part]:
     """The gallery of what ended after `since`, in order, within the messages a thread can bear."""
     wanted = _ended(ctx, job, since)
-    cells = list(islice(wanted, MOST_MESSAGES * SHEETS_A_MESSAGE * CELLS_A_SHEET))
+    cells = list(islice(wanted, MOST_CELLS))
+    return compose(job, stamp, cells, more=next(wanted, None) is not None)
+
+
+def compose(job: Job, stamp: str, cells: Sequence[Item], *, more: bool) -> list[Part]:
+    """The messages of these items; `more` when there are others that no message has room for."""
     if not any(item.state is ItemState.STORED for item in cells):
         return []
-    more = next(wanted, None) is not None
     sheets = _sheets(job, stamp, cells)
     stored = [item for item in cells if item.state is ItemState.STORED]
     messages = ceil(len(sheets) / SHEETS_A_MESSAGE)

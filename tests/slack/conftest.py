@@ -5,10 +5,20 @@ from pathlib import Path
 
 import pytest
 
-from tests.slack.house import House, house
+from bot.workspace.server import Workspace
+from tests.slack.house import CLOSING, House, house
+
+
+@pytest.fixture(scope="session")
+def slack() -> Iterator[Workspace]:
+    """One workspace for all tests; each has a channel of its own."""
+    with Workspace(rate_scale=None, retry_delays=(0.05, 0.05)) as workspace:
+        yield workspace
+        for closing in CLOSING:
+            closing.join()
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Iterator[House]:
-    with house(tmp_path) as built:
+def home(tmp_path: Path, slack: Workspace) -> Iterator[House]:
+    with house(tmp_path, slack) as built:
         yield built

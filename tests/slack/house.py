@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import SecretStr
 from slack_bolt import App
+from slack_bolt.adapter.socket_mode.builtin import SocketModeHandler
 
 from bot.config import Settings
 from bot.pipeline.rounds import one_round
@@ -21,19 +24,14 @@ from bot.slack.app import connect, make_app
 from bot.slack.inbox import work_inbox
 from bot.workspace.person import Person
 from bot.workspace.server import ADMIN, MEMBER, Workspace
+from bot.workspace.site import Faults
 from storage.records import Job
 from tests.parts import TestClock, make_context
 
 Json = dict[str, Any]
 Seen = TypeVar("Seen")
 
-PRODUCTS = (
-    "sku,name,color\n"
-    "M-1,Mug,red\n"
-    "B-2,Bag,blue\n"
-    "M-1b,Mug,red\n"
-    "C-3,Cap,green\n"
-)
+PRODUCTS = "sku,name,color\nM-1,Mug,red\nB-2,Bag,blue\nM-1b,Mug,red\nC-3,Cap,green\n"
 """Four rows, two of them the same picture."""
 
 TEMPLATE = "Studio photo of a {{ color }} {{ name }}"
@@ -47,6 +45,9 @@ class House:
     app: App
     ana: Person
     ben: Person
+    room: str
+    """Name of its channel, with the #."""
+    channel: str
     alert_channel: str | None = None
 
     def tick(self, seconds: float = 5.0, times: int = 1) -> None:
@@ -95,7 +96,7 @@ class House:
     def jobs(self) -> list[Job]:
         return list(self.ctx.queries.jobs())
 
-    def card(self, channel: str = "#product-images") -> Json:
+    def card(self) -> Json:
         """The bot's message in the channel that has the job's card."""
         job = self.job()
         thread = self.ctx.mail.thread(job.id)
@@ -115,7 +116,7 @@ class House:
     def again(self) -> House:
         """The same house after a crash: nothing is known but what is in the data store."""
         app = make_app(self.ctx, settings_of(self.workspace))
-        return House(self.workspace, self.ctx, self.clock, app, self.ana, self.ben, self.alert_channel)
+        return replace(self, app=app)
 
 
 def settings_of(workspace: Workspace) -> Settings:
@@ -127,11 +128,17 @@ def settings_of(workspace: Workspace) -> Settings:
     )
 
 
+_ROOMS = count(1)
+
+
 @contextmanager
-def house(folder: Path, *, rate_scale: float | None = None, **context: Any) -> Iterator[House]:
+def house(folder: Path, workspace: Workspace, **context: Any) -> Iterator[House]:
+    """A data store, an app and a channel of their own in a workspace that others may have used."""
     clock = TestClock(datetime.now(UTC).replace(microsecond=0))
+    room = f"room-{next(_ROOMS)}"
+    channel = workspace.add_channel(room)
+    forget(workspace)
     with (
-        Workspace(rate_scale=rate_scale) as workspace,
         make_context(folder, clock=clock, **context) as ctx,
         Person(workspace.url, ADMIN) as ana,
         Person(workspace.url, MEMBER) as ben,
@@ -141,9 +148,32 @@ def house(folder: Path, *, rate_scale: float | None = None, **context: Any) -> I
         handler = connect(app, settings)
         try:
             wait_for(lambda: workspace.connections == 1)
-            yield House(workspace, ctx, clock, app, ana, ben)
+            yield House(workspace, ctx, clock, app, ana, ben, f"#{room}", channel)
         finally:
-            handler.close()
+            hang_up(handler, workspace)
+
+
+def hang_up(handler: SocketModeHandler, workspace: Workspace) -> None:
+    """Close the socket now; the SDK's threads take seconds to end and need nobody's waiting."""
+    handler.client.auto_reconnect_enabled = False
+    workspace.cut_sockets()
+    closing = threading.Thread(target=handler.close)
+    closing.start()
+    CLOSING.append(closing)
+
+
+CLOSING: list[threading.Thread] = []
+
+
+def forget(workspace: Workspace) -> None:
+    """What the last test did to the workspace, except what stands in its channels."""
+    site = workspace._site
+    site.faults = Faults()
+    site.delivery.drop_acks.clear()
+    site.delivery.sent.clear()
+    site.state.modals.clear()
+    site.state.homes.clear()
+    workspace.forget_calls()
 
 
 def wait_for(look: Callable[[], object]) -> None:
