@@ -12,12 +12,13 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from providers import fal, gemini, openai
+from providers import fal, gemini, openai, recraft
 from providers.base import Provider
 from providers.catalogue import ModelCard
 from providers.fal import Fal
 from providers.gemini import Gemini
 from providers.openai import OpenAI
+from providers.recraft import Recraft
 from providers.sketch import Sketch
 
 
@@ -73,6 +74,14 @@ ENTRIES: tuple[Entry, ...] = (
         key_variable="GEMINI_API_KEY",
         base_url_variable="GEMINI_BASE_URL",
         base_url=gemini.BASE_URL,
+    ),
+    Entry(
+        name="recraft",
+        title="Recraft",
+        make=lambda m: Recraft(m.models, api_key=m.api_key, base_url=m.base_url, clock=m.clock),
+        key_variable="RECRAFT_API_TOKEN",
+        base_url_variable="RECRAFT_BASE_URL",
+        base_url=recraft.BASE_URL,
     ),
     Entry(
         name="sketch",

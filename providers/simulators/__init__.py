@@ -5,12 +5,14 @@ from __future__ import annotations
 from providers.simulators.fal import FalSimulator
 from providers.simulators.gemini import GeminiSimulator
 from providers.simulators.openai import OpenAISimulator
+from providers.simulators.recraft import RecraftSimulator
 from providers.simulators.server import PortBusy, Simulator
 
 SIMULATORS: dict[str, type[Simulator]] = {
     "openai": OpenAISimulator,
     "fal": FalSimulator,
     "gemini": GeminiSimulator,
+    "recraft": RecraftSimulator,
 }
 """Every simulated vendor by name, for ``imgbatch simulate NAME``."""
 
