@@ -11,12 +11,11 @@ webhooks, the stream of states, synchronous calls at fal.run, uploads in parts.
 
 from __future__ import annotations
 
-import base64
 import json
 import logging
 import time
 import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any, cast
 from urllib.parse import urlsplit
@@ -28,26 +27,15 @@ from starlette.types import ASGIApp
 
 from providers.simulators.fal_files import Files
 from providers.simulators.fal_models import ENDPOINTS
+from providers.simulators.fal_platform import Platform, Refused, iso
 from providers.simulators.fal_queue import FalFaults, Job, Queue
 from providers.simulators.faults import Faults
 from providers.simulators.server import CutShort, Endpoint, NoReply, Simulator
 
 KEY_ID = "sim-key"
 """Keys of such an id are good; all others are refused, so that a real key is never accepted by mistake."""
-DAY_SECONDS = 86_400.0
-MOST_ENDPOINTS = 50
 
 log = logging.getLogger(__name__)
-
-
-class Refused(Exception):
-    """A call that is not taken: status, body and headers of the answer."""
-
-    def __init__(self, status: int, body: dict[str, Any], headers: Mapping[str, str] | None = None) -> None:
-        super().__init__(str(status))
-        self.status = status
-        self.body = body
-        self.headers = dict(headers or {})
 
 
 class FalSimulator(Simulator):
@@ -84,12 +72,13 @@ class FalSimulator(Simulator):
         self._queue = Queue(
             lambda: self.dials, self.dice, self.ledger, self._file_exists, self._files.keep_picture
         )
+        platform = Platform(self._queue, self.ledger, lambda: self.dials, self.clock, self._check_key)
         request = "/{owner}/{alias}/requests/{request_id}"
         routes: list[tuple[str, str, Endpoint]] = [
-            ("GET", "/v1/models", self._platform(self._models)),
-            ("GET", "/v1/models/pricing", self._platform(self._pricing)),
-            ("GET", "/v1/models/billing-events", self._platform(self._billing_events)),
-            ("GET", "/v1/models/requests/by-endpoint", self._platform(self._by_endpoint)),
+            ("GET", "/v1/models", self._platform(platform.models)),
+            ("GET", "/v1/models/pricing", self._platform(platform.pricing)),
+            ("GET", "/v1/models/billing-events", self._platform(platform.billing_events)),
+            ("GET", "/v1/models/requests/by-endpoint", self._platform(platform.by_endpoint)),
             ("POST", "/storage/auth/token", self._guarded(self._token)),
             ("POST", "/storage/upload/initiate", self._guarded(self._initiate)),
             ("PUT", "/storage/put/{token}", self._open(self._put)),
@@ -209,7 +198,7 @@ class FalSimulator(Simulator):
             said["queue_position"] = self._queue.place(job)
         else:
             logs = request.query_params.get("logs", "").lower() in ("1", "true")
-            stamp = _iso(job.started or job.created)
+            stamp = iso(job.started or job.created)
             line = {"message": "drawing", "level": "INFO", "source": "USER", "timestamp": stamp}
             said["logs"] = [line] if logs else None
         if job.ended is not None:
@@ -261,88 +250,6 @@ class FalSimulator(Simulator):
         if self._queue.cancel(job, self.clock()):
             return JSONResponse({"status": "CANCELLATION_REQUESTED"}, 202)
         return JSONResponse({"status": "ALREADY_COMPLETED"}, 400)
-
-    # --- the platform ---
-
-    async def _models(self, _: Request) -> ASGIApp:
-        models = [{"endpoint_id": name, "metadata": {"status": "active"}} for name in ENDPOINTS]
-        return JSONResponse({"models": models, "next_cursor": None, "has_more": False})
-
-    async def _pricing(self, request: Request) -> ASGIApp:
-        prices = [
-            {
-                "endpoint_id": name,
-                "unit_price": float(ENDPOINTS[name].unit_price),
-                "unit": ENDPOINTS[name].unit,
-                "currency": "USD",
-            }
-            for name in _wanted(request)
-        ]
-        return JSONResponse({"prices": prices, "next_cursor": None, "has_more": False})
-
-    async def _billing_events(self, request: Request) -> ASGIApp:
-        wanted = request.query_params.get("request_id")
-        events = [
-            {
-                "request_id": bill.batch_id,
-                "endpoint_id": bill.model,
-                "timestamp": _iso(bill.at),
-                "cost_subtotal": float(bill.price),
-                "cost_discount": 0,
-                "cost_total": float(bill.price),
-                "cost_estimate_nano_usd": int(bill.price * 1_000_000_000),
-            }
-            for bill in self.ledger.billed
-            if wanted in (None, bill.batch_id)
-        ]
-        return JSONResponse({"billing_events": events, "next_cursor": None, "has_more": False})
-
-    async def _by_endpoint(self, request: Request) -> ASGIApp:
-        """What has started; what waits in the queue is not in it (its times are required fields)."""
-        if self.dials.list_forbidden:
-            words = {"type": "authorization_error", "message": "This key may not read requests"}
-            raise Refused(403, {"error": words})
-        now, query, wanted = self.clock(), request.query_params, _wanted(request)
-        account = self._check_key(request)
-        start = _seconds(query.get("start")) or now - DAY_SECONDS
-        shown = [
-            job
-            for job in self._queue.all(now)
-            if job.endpoint in wanted
-            and job.account == account
-            and job.started is not None
-            and job.started + self.dials.list_delay <= now
-            and job.created >= start
-        ]
-        shown.sort(key=lambda job: job.ended or now, reverse=True)
-        try:
-            limit = int(query.get("limit", "50"))
-            page = int(base64.b64decode(query.get("cursor", "MQ==")))
-        except ValueError:
-            raise _unreadable("limit or cursor") from None
-        if not 1 <= limit <= 100:
-            raise _unreadable("limit")
-        more = len(shown) > page * limit
-        expand = "payloads" in query.get("expand", "")
-        items = [self._listed(job, expand) for job in shown[(page - 1) * limit : page * limit]]
-        cursor = base64.b64encode(str(page + 1).encode()).decode() if more else None
-        return JSONResponse({"items": items, "next_cursor": cursor, "has_more": more})
-
-    def _listed(self, job: Job, expand: bool) -> dict[str, Any]:
-        assert job.started is not None
-        status = None if job.ended is None else job.failed.status if job.failed else 200
-        item: dict[str, Any] = {
-            "request_id": job.id,
-            "endpoint_id": job.endpoint,
-            "sent_at": _iso(job.created),
-            "started_at": _iso(job.started),
-            "ended_at": None if job.ended is None else _iso(job.ended),
-            "status_code": status,
-            "duration": None if job.ended is None else job.ended - job.created,
-        }
-        if expand and job.store_io and self.dials.payloads_kept:
-            item["json_input"] = job.body
-        return item
 
     # --- storage ---
 
@@ -410,37 +317,6 @@ def _owner(endpoint: str) -> str:
 def _urls(request: Request, job: Job) -> dict[str, str]:
     own = f"{_origin(request)}/{_owner(job.endpoint)}/requests/{job.id}"
     return {"response_url": own, "status_url": f"{own}/status", "cancel_url": f"{own}/cancel"}
-
-
-def _iso(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).isoformat().replace("+00:00", "Z")
-
-
-def _seconds(stamp: str | None) -> float | None:
-    if stamp is None:
-        return None
-    try:
-        return datetime.fromisoformat(stamp.replace("Z", "+00:00")).timestamp()
-    except ValueError:
-        raise _unreadable("start") from None
-
-
-def _unreadable(what: str) -> Refused:
-    return Refused(400, {"error": {"type": "validation_error", "message": f"Invalid {what}"}})
-
-
-def _wanted(request: Request) -> list[str]:
-    """The endpoints asked about, repeated or separated by commas. Raises Refused."""
-    named = [
-        name for value in request.query_params.getlist("endpoint_id") for name in value.split(",") if name
-    ]
-    if not 1 <= len(named) <= MOST_ENDPOINTS:
-        raise _unreadable("endpoint_id")
-    unknown = [name for name in named if name not in ENDPOINTS]
-    if unknown:
-        words = {"type": "not_found", "message": f"Endpoint not found: {unknown[0]}"}
-        raise Refused(404, {"error": words})
-    return named
 
 
 async def _json_object(request: Request) -> dict[str, Any]:
