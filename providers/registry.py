@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from providers import fal, gemini, openai, recraft
+from providers import fal, gemini, openai, recraft, xai
 from providers.base import Provider
 from providers.catalogue import ModelCard
 from providers.fal import Fal
@@ -20,6 +20,7 @@ from providers.gemini import Gemini
 from providers.openai import OpenAI
 from providers.recraft import Recraft
 from providers.sketch import Sketch
+from providers.xai import XAI
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,14 @@ ENTRIES: tuple[Entry, ...] = (
         key_variable="RECRAFT_API_TOKEN",
         base_url_variable="RECRAFT_BASE_URL",
         base_url=recraft.BASE_URL,
+    ),
+    Entry(
+        name="xai",
+        title="xAI",
+        make=lambda m: XAI(m.models, api_key=m.api_key, base_url=m.base_url, clock=m.clock),
+        key_variable="XAI_API_KEY",
+        base_url_variable="XAI_BASE_URL",
+        base_url=xai.BASE_URL,
     ),
     Entry(
         name="sketch",

@@ -7,12 +7,14 @@ from providers.simulators.gemini import GeminiSimulator
 from providers.simulators.openai import OpenAISimulator
 from providers.simulators.recraft import RecraftSimulator
 from providers.simulators.server import PortBusy, Simulator
+from providers.simulators.xai import XAISimulator
 
 SIMULATORS: dict[str, type[Simulator]] = {
     "openai": OpenAISimulator,
     "fal": FalSimulator,
     "gemini": GeminiSimulator,
     "recraft": RecraftSimulator,
+    "xai": XAISimulator,
 }
 """Every simulated vendor by name, for ``imgbatch simulate NAME``."""
 
