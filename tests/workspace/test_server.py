@@ -6,6 +6,8 @@ import time
 
 import httpx
 import pytest
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
 
 from bot.workspace.person import Person, RefusedError
 from bot.workspace.server import GUEST, MEMBER, PortBusyError, Workspace
@@ -35,6 +37,23 @@ def test_it_stops_while_people_are_waiting() -> None:
     workspace.stop()
     waiting.join(3)
     assert not waiting.is_alive()
+
+
+def test_it_stops_while_a_page_is_open() -> None:
+    before = set(threading.enumerate())
+    workspace = Workspace().start()
+    with connect(workspace.url.replace("http", "ws") + "/page/live") as page:
+        assert int(page.recv()) >= 0
+        started = time.monotonic()
+        workspace.stop()
+        assert time.monotonic() - started < 2
+    assert set(threading.enumerate()) == before
+
+
+def test_a_foreign_page_gets_no_socket(workspace: Workspace) -> None:
+    url = workspace.url.replace("http", "ws") + "/page/live"
+    with pytest.raises(InvalidStatus), connect(url, additional_headers={"Origin": "https://evil.example"}):
+        pass
 
 
 def test_the_same_port_can_be_used_again_at_once() -> None:

@@ -16,7 +16,7 @@ from websockets.sync.client import connect
 from bot.workspace import limits
 from bot.workspace.person import Person, RefusedError
 from bot.workspace.server import MEMBER, Workspace
-from tests.workspace.slackside import Bot, error, everything
+from tests.workspace.slackside import Bot, error, everything, hang_up
 
 
 class RawApp:
@@ -234,9 +234,7 @@ def test_a_plain_socket_mode_client_works_as_well(quick: Workspace, quick_ben: P
     socket.connect()
     quick_ben.say("#general", "hi")
     quick_ben.wait_for(lambda: "events_api" in got)
-    socket.auto_reconnect_enabled = socket.default_auto_reconnect_enabled = False
-    quick.cut_sockets()
-    socket.close()
+    hang_up(quick, socket)
 
 
 def test_a_long_payload_arrives_whole(bot: Bot, ben: Person) -> None:
