@@ -34,7 +34,7 @@ _STATUSES: Mapping[int, FailureKind] = {
 
 _MODERATED = re.compile(r"moderat|safety|nsfw|prohibited", re.IGNORECASE)
 _POOR = re.compile(
-    r"(?:insufficient|not enough|no|zero|negative|out of)[\W_]+(?:\w+\W+){0,2}(?:credits?|balance|units)\b"
+    r"(?:insufficient|not enough|no|zero|negative|out of)\W+(?:\w+\W+){0,2}(?:credits?|balance|units)\b"
     r"|(?:credits?|balance|units)\W+(?:\w+\W+){0,3}(?:exhausted|too low|insufficient)",
     re.IGNORECASE,
 )
@@ -50,7 +50,7 @@ def failure(status: int, body: bytes, safe: Callable[[str], str] = redact) -> Fa
     """
     code, words = _said(body)
     return Failure(
-        kind=_kind(status, code, f"{code} {words}"),
+        kind=_kind(status, code, f"{code} {words}".replace("_", " ")),
         code=safe(code or str(status))[:64],
         message=safe(words) or f"no reason given (status {status})",
         billed=Billed.UNKNOWN if status in _GATEWAY else Billed.NO,
