@@ -82,29 +82,41 @@ function patchModal(html) {
 
 let asking = null;
 let again = false;
+let jumping = false;
+const drawn = {};
 
-async function refresh(jump = false) {
-  if (asking) {
-    again = true;
-    return asking;
-  }
-  asking = draw(jump);
-  await asking;
-  asking = null;
-  if (again) {
-    again = false;
-    await refresh();
-  }
+/** Draw anew; asked while it is drawing, it draws once more after. `jump` goes to the newest message. */
+function refresh(jump = false) {
+  jumping ||= jump;
+  again = true;
+  asking ??= (async () => {
+    try {
+      while (again) {
+        again = false;
+        await draw();
+      }
+    } finally {
+      asking = null;
+    }
+  })();
+  return asking;
 }
 
-async function draw(jump) {
-  const query = new URLSearchParams(here);
-  const response = await fetch(`/page/fresh?${query}`);
-  if (!response.ok) return;
+async function draw() {
+  const asked = new URLSearchParams(here).toString();
+  const response = await fetch(`/page/fresh?${asked}`).catch(() => null); // the server may be gone for now
+  if (!response?.ok) return;
   const fresh = await response.json();
-  if (fresh.channel !== here.channel) here.channel = fresh.channel;
-  if ($("#rooms").innerHTML !== fresh.rooms) $("#rooms").innerHTML = fresh.rooms;
-  if ($("#heading").innerHTML !== fresh.heading) $("#heading").innerHTML = fresh.heading;
+  if (asked !== new URLSearchParams(here).toString()) {
+    again = true; // the person went elsewhere meanwhile
+    return;
+  }
+  const jump = jumping;
+  jumping = false;
+  here.channel = fresh.channel;
+  for (const part of ["rooms", "heading"]) {
+    if (drawn[part] !== fresh[part]) $(`#${part}`).innerHTML = drawn[part] = fresh[part];
+  }
   patchStream($("#stream"), fresh.stream, jump);
   patchStream($("#replies"), fresh.replies, jump);
   patchModal(fresh.modal);
