@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from bot.slack import blocks as b
 from bot.slack.blocks import Block, Message
-from bot.slack.telling import Desk, Fate, Place, tell
+from bot.slack.telling import Desk, Fate, Place, channel_lost, tell
 from bot.watch.alerts import Severity
 from storage.records import Incident
 from storage.states import JobState
@@ -25,7 +25,10 @@ def tell_alerts(desk: Desk, done: set[str], channel: str | None) -> None:
         fates = []
         for place in _threads(desk, incident):
             kind = f"incident:{incident.key}"
-            told = desk.ctx.mail.announcements(place.job_id).get(kind)
+            known = desk.ctx.mail.announcements(place.job_id)
+            told = known.get(kind)
+            if channel_lost(known):
+                continue
             if told is not None or incident.closed_at is None:
                 fates.append(tell(desk, place, kind, _message(incident), told))
         if channel is not None:

@@ -24,7 +24,7 @@ from bot.slack.blocks import Message
 from bot.slack.gallery import Part
 from bot.slack.pace import between_updates
 from bot.slack.results import tell_results
-from bot.slack.telling import TRIES, Desk, Fate, Place, tell
+from bot.slack.telling import STRANDED, TRIES, Desk, Fate, Place, channel_lost, tell
 from bot.slack.wire import SlackTrouble, wire_of
 from bot.watch.summary import summarise
 from storage.records import Announcement, AnnouncementState, Job, Thread
@@ -126,11 +126,13 @@ def _in_turn(ctx: Context, memory: Memory, living: Mapping[str, Job]) -> list[tu
 def _tell_job(desk: Desk, memory: Memory, job: Job, thread: Thread, running: int) -> bool:
     """One job's messages; True when there is nothing more to tell of it for now."""
     told = desk.ctx.mail.announcements(job.id)
+    if channel_lost(told):
+        return _tell_stranded(desk, job, thread, told.get(STRANDED))
     fate = _tell_card(desk, memory, job, thread, told.get(CARD), running)
     if thread.ts is None:
         card = desk.ctx.mail.announcements(job.id).get(CARD)
         if card is None or card.ts is None:
-            return fate is Fate.DEAD and _tell_stranded(desk, job, thread, told.get(STRANDED))
+            return False
         desk.ctx.mail.thread_begins(job.id, card.ts)
         thread = Thread(job.id, thread.team, thread.channel, thread.person, card.ts)
     place = Place(job.id, thread.channel, thread.ts)
@@ -199,16 +201,14 @@ def retryable(ctx: Context, job: Job) -> int:
     return sum(counts.get(state, 0) for state in w.RETRIED["failed"])
 
 
-STRANDED = "stranded"
-
-
 def _tell_stranded(desk: Desk, job: Job, thread: Thread, told: Announcement | None) -> bool:
     """The channel takes no messages: its person is told so directly, once. True when that is done."""
     if _settled(told):
         return True
     said = reach.sentence(
-        f"I cannot post the batch “{job.title}” (job {job.id}) where you wanted it: the channel is archived, "
-        "or I am not a member. Invite me there with /invite @imgbatch and hand in the sheet again."
+        f"I cannot post the batch “{job.title}” in its channel: the channel is archived, or I am not a "
+        f"member. “/imgbatch status {job.id}” shows how it stands; to see a batch in a channel, invite me "
+        "there with “/invite @imgbatch” and hand in the sheet again."
     )
     opened = desk.wire.call("conversations.open", desk.now, users=thread.person)
     place = Place(job.id, str(opened["channel"]["id"]))

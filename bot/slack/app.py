@@ -67,13 +67,11 @@ def connect(app: App, settings: Settings) -> SocketModeHandler:
     if settings.slack_app_token is None:
         raise SettingsError("SLACK_APP_TOKEN is not set; Socket Mode needs it (docs/slack.md)")
     token = settings.slack_app_token.get_secret_value()
-    handler = Socket(
-        app, token, logger=_quiet("bot.slack.socket"), web_client=_client(token, settings)
-    )
+    handler = Socket(app, token, logger=_quiet("bot.slack.socket"), web_client=_client(token, settings))
     try:
         handler.connect()  # type: ignore[no-untyped-call]
     except SlackApiError as problem:
-        handler.close()  # type: ignore[no-untyped-call]
+        handler.close()
         raise SettingsError(f"SLACK_APP_TOKEN: Slack refuses it ({problem.response['error']})") from None
     return handler
 

@@ -5,6 +5,7 @@ searched for it before it is posted again.
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -13,7 +14,7 @@ from typing import Any
 from bot.runtime import Context
 from bot.slack import limits
 from bot.slack.blocks import Message
-from bot.slack.wire import Gone, InDoubt, Later, SlackTrouble, Unfit, Wire
+from bot.slack.wire import CHANNEL_GONE, Gone, InDoubt, Later, SlackTrouble, Unfit, Wire
 from storage.records import Announcement, AnnouncementState
 
 log = logging.getLogger(__name__)
@@ -28,6 +29,9 @@ TRIES = 6
 """A message Slack keeps refusing is given up after this many."""
 
 LONGEST_WAIT = timedelta(minutes=5)
+
+STRANDED = "stranded"
+"""Kind of the direct message that says that a channel is lost."""
 
 NOT_SENT = "not sent: "
 """Begins the note of a message that certainly was not posted, so that it need not be looked for."""
@@ -153,6 +157,14 @@ def _hidden(desk: Desk, told: Announcement, problem: SlackTrouble) -> Fate:
         desk.ctx.mail.announcement_dead(told, desk.now, f"cannot be looked for: {problem}")
         return Fate.DEAD
     return Fate.WAITS
+
+
+def channel_lost(told: Mapping[str, Announcement]) -> bool:
+    """Whether Slack said of one of these messages that their channel takes none."""
+    return any(
+        one.state is AnnouncementState.DEAD and one.note in CHANNEL_GONE and one.kind != STRANDED
+        for one in told.values()
+    )
 
 
 def rest(told: Announcement) -> timedelta:

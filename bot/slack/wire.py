@@ -51,6 +51,17 @@ GONE = frozenset(
 )
 """Codes after which a message or channel is left alone (each method's error list)."""
 
+CHANNEL_GONE = frozenset(
+    {
+        "channel_not_found",
+        "not_in_channel",
+        "is_archived",
+        "restricted_action",
+        "restricted_action_read_only_channel",
+    }
+)
+"""Those that hold for everything in the channel."""
+
 OPERATOR = frozenset(
     {
         "invalid_auth",

@@ -155,6 +155,8 @@ def house(folder: Path, workspace: Workspace, **context: Any) -> Iterator[House]
 
 def hang_up(handler: SocketModeHandler, workspace: Workspace) -> None:
     """Close the socket now; the SDK's threads take seconds to end and need nobody's waiting."""
+    # What the app has not acknowledged yet would be sent again, to the next test's app.
+    wait_for(lambda: not workspace._site.delivery._waiting)
     handler.client.auto_reconnect_enabled = False
     workspace.cut_sockets()
     closing = threading.Thread(target=handler.close)
