@@ -12,8 +12,9 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from providers import fal, gemini, openai, recraft, xai
+from providers import bfl, fal, gemini, openai, recraft, xai
 from providers.base import Provider
+from providers.bfl import Bfl
 from providers.catalogue import ModelCard
 from providers.fal import Fal
 from providers.gemini import Gemini
@@ -91,6 +92,14 @@ ENTRIES: tuple[Entry, ...] = (
         key_variable="XAI_API_KEY",
         base_url_variable="XAI_BASE_URL",
         base_url=xai.BASE_URL,
+    ),
+    Entry(
+        name="bfl",
+        title="Black Forest Labs",
+        make=lambda m: Bfl(m.models, api_key=m.api_key, base_url=m.base_url, clock=m.clock),
+        key_variable="BFL_API_KEY",
+        base_url_variable="BFL_BASE_URL",
+        base_url=bfl.BASE_URL,
     ),
     Entry(
         name="sketch",

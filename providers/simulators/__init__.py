@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from providers.simulators.bfl import BflSimulator
 from providers.simulators.fal import FalSimulator
 from providers.simulators.gemini import GeminiSimulator
 from providers.simulators.openai import OpenAISimulator
@@ -12,6 +13,7 @@ from providers.simulators.xai import XAISimulator
 SIMULATORS: dict[str, type[Simulator]] = {
     "openai": OpenAISimulator,
     "fal": FalSimulator,
+    "bfl": BflSimulator,
     "gemini": GeminiSimulator,
     "recraft": RecraftSimulator,
     "xai": XAISimulator,

@@ -8,16 +8,20 @@ from __future__ import annotations
 
 import io
 import json
-import time
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
+from urllib.parse import urlsplit
 
+from meddler import Answer, Asked, Meddler
 from provider_contract import ended
 
 from providers.base import (
     Answered,
+    AskAgain,
     EncodedLine,
+    Failure,
+    FailureKind,
     Handle,
     ImageRequest,
     ItemResult,
@@ -26,6 +30,7 @@ from providers.base import (
     Phase,
     Progress,
     Provider,
+    ProviderError,
     Refused,
 )
 from providers.catalogue import ModelCard
@@ -64,8 +69,7 @@ class Bunch:
             if single.tag not in self._accepted:
                 reply = self.inner.submit(single)
                 if isinstance(reply, Answered):
-                    failure = reply.results[0].outcome
-                    raise Refused(failure)  # type: ignore[arg-type]
+                    raise _refusal(reply)
                 self._accepted[single.tag] = reply
         return self._together(outgoing)
 
@@ -142,9 +146,19 @@ def _singles(outgoing: Outgoing) -> list[Outgoing]:
     ]
 
 
-def wait_for(condition: object, seconds: float = 5) -> None:
-    """Until the callable says yes."""
-    until = time.monotonic() + seconds
-    while not condition():  # type: ignore[operator]
-        assert time.monotonic() < until, "it did not come to pass"
-        time.sleep(0.02)
+def _refusal(reply: Answered) -> ProviderError:
+    """A failure told instead of a handle: what the bot tries again, and what it does not."""
+    failure = reply.results[0].outcome
+    assert isinstance(failure, Failure)
+    if failure.kind in (FailureKind.SERVER_ERROR, FailureKind.TIMEOUT, FailureKind.UNKNOWN):
+        return AskAgain(failure.message, kind=failure.kind)
+    return Refused(failure)
+
+
+class Proxy(Meddler):
+    """A meddler whose vendor's addresses lead back to it, as behind a real proxy."""
+
+    def _forward(self, asked: Asked) -> Answer:
+        real = super()._forward(asked)
+        there, here = f"http://{self._upstream.netloc}", f"http://{urlsplit(self.url).netloc}"
+        return replace(real, body=real.body.replace(there.encode(), here.encode()))
