@@ -1,5 +1,5 @@
 # `make help` says what there is. Python 3.11 or newer, make and git are all it needs; uv is used where it is.
-.PHONY: help demo test check lint types contracts format states ci lock clean
+.PHONY: help demo install test check lint types contracts format states ci lock clean
 .SILENT:
 .DEFAULT_GOAL := help
 
@@ -9,6 +9,7 @@ LOCK := uv pip compile pyproject.toml --universal --python-version 3.11 --genera
 
 help:
 	echo "make demo       everything on this machine, no account, no key; ONCE=1 stops after the example"
+	echo "make install    the program in .venv, for .venv/bin/imgbatch serve"
 	echo "make test       the tests; ARGS='tests/intake -k bom' picks some"
 	echo "make check      lint, types, import contracts"
 	echo "make format     lay the code out"
@@ -20,6 +21,10 @@ help:
 demo:
 	.ci/environment run
 	$(PY) -m bot demo $(if $(ONCE),--once) $(ARGS)
+
+install:
+	.ci/environment run
+	echo "Ready: .venv/bin/imgbatch --help"
 
 test:
 	.ci/environment dev
