@@ -118,8 +118,9 @@ class Gemini:
         # Every line is checked before the reply, so it takes its time.
         reply = self._wire.call("POST", path, creates=True, content=jsonl.encode(wanted), making=True)
         if not reply.ok:
-            # A 5xx is MaybeAccepted (see whole_call): the look-up is free, a second batch is not.
-            raise self._refusal(reply, "the batch", creates=True)
+            # A 5xx is MaybeAccepted (see whole_call): the look-up is free, a second batch is not. A 400 is a
+            # clear no, also where it may be tried again (the file is not ready yet).
+            raise self._refusal(reply, "the batch", creates=reply.status != 400)
         name = operations.name_of(_object(reply))
         if not name:
             raise MaybeAccepted("Gemini's answer to the new batch cannot be read; it may have been accepted")

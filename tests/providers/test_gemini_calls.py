@@ -236,7 +236,7 @@ def test_an_upload_that_cannot_be_taken_up_is_begun_again_later(status: int, hea
         (error(429, "RESOURCE_EXHAUSTED", "No.", quota("PerDay")), TellOperator, TellOperator),
         (error(402, "RESOURCE_EXHAUSTED"), TellOperator, TellOperator),
         (error(400, "FAILED_PRECONDITION"), TellOperator, TellOperator),
-        (error(400, "FAILED_PRECONDITION", "The File x is not in an ACTIVE state"), AskAgain, MaybeAccepted),
+        (error(400, "FAILED_PRECONDITION", "The File x is not in an ACTIVE state"), AskAgain, AskAgain),
         (error(400, "INVALID_ARGUMENT", "API key not valid."), TellOperator, TellOperator),
         (error(403, "PERMISSION_DENIED"), TellOperator, TellOperator),
         (error(400, "INVALID_ARGUMENT", "Error on line 3: invalid JSON"), Refused, Refused),
