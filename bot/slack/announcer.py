@@ -152,7 +152,7 @@ def _tell_card(
 ) -> Fate:
     """The job's first message, brought up to date. Its digest begins with the state it shows."""
     mark = f"{job.state}@{stamp_of(job)}" if job.state in ENDED else job.state.value
-    shows = told.digest.partition("|")[0] if told else ""
+    shows = told.digest.partition("|")[0] if told and told.state is AnnouncementState.POSTED else ""
     if told is not None and told.state is AnnouncementState.DEAD:
         return Fate.DEAD
     progress = job.state in (JobState.RUNNING, JobState.CANCELLING)

@@ -1,4 +1,4 @@
-"""Failures, retries, alerts and large galleries: what a thread tells when not all is well."""
+"""Failures, retries and alerts: what a thread tells when not all is well."""
 
 from __future__ import annotations
 
@@ -10,15 +10,13 @@ from pathlib import Path
 import pytest
 
 from bot.runtime import now
-from bot.slack import gallery
 from bot.slack.announcer import announce
-from bot.slack.blocks import characters
 from bot.workspace.server import Workspace
 from providers import catalogue
 from providers.openai import OpenAI
 from providers.simulators.faults import Faults
 from providers.simulators.openai import OpenAISimulator
-from storage.records import Incident, Item
+from storage.records import Incident
 from storage.states import ItemState, JobState
 from tests.parts import QUICK
 from tests.slack.house import House, buttons, house, words
@@ -142,41 +140,3 @@ def test_a_provider_that_is_paused_is_told_to_the_jobs_that_wait(home: House) ->
     home.tick(times=3)
     assert "openai is paused: Key not accepted" in words(home.card())
     assert sum("openai is paused" in words(m) and m["ts"] != home.card()["ts"] for m in home.replies()) == 1
-
-
-# --- large galleries -----------------------------------------------------------------------------------
-
-
-def items(home: House, number: int) -> list[Item]:
-    drop(home, "@imgbatch lane=live", SHEET)
-    first = next(home.ctx.queries.items(home.job().id))
-    stored = replace(first, state=ItemState.STORED, alt_text="x" * 250, prompt="p" * 3000)
-    return [replace(stored, number=n, row=n, key=f"SKU-{n:05d}") for n in range(1, number + 1)]
-
-
-@pytest.mark.parametrize(
-    ("number", "sheets", "pages"), [(1, 1, 1), (48, 1, 8), (110, 2, 14), (500, 6, 0), (1728, 18, 0)]
-)
-def test_a_gallery_keeps_to_the_messages_a_thread_can_bear(
-    home: House, number: int, sheets: int, pages: int
-) -> None:
-    cells = items(home, number)
-    parts = gallery.compose(home.job(), "s", cells, more=False)
-    kinds = [part.kind.split("-")[0] for part in parts]
-    assert (kinds.count("sheets"), kinds.count("page")) == (sheets, pages)
-    assert len(parts) <= gallery.MOST_MESSAGES
-    for part in parts:
-        said = part.message(dict.fromkeys(part.keys, "F12345678"))
-        assert len(said.blocks) <= 50
-        assert characters(said.blocks) <= 10_000
-        assert sum(block["type"] == "image" for block in said.blocks) == len(part.shots)
-    shown = sum(len(part.shots) for part in parts if part.kind.startswith("page"))
-    assert shown == (number if pages else 0)
-    if not pages:
-        assert "too many to post singly" in parts[0].heading
-
-
-def test_what_has_no_room_is_said(home: House) -> None:
-    cells = items(home, gallery.MOST_CELLS)
-    parts = gallery.compose(home.job(), "s", cells, more=True)
-    assert "the first 1,728; the rest is in results.csv" in parts[0].heading
