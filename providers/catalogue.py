@@ -144,6 +144,9 @@ class ModelCard(_Frozen):
     transparency: bool = False
     vector: bool = False
     images_per_request: int = 1
+    extra: Mapping[str, Any] = Field(default_factory=dict)
+    """Fields of a server's own, sent with each request; an empty text takes a usual field out. Read by the
+    adapter for OpenAI-compatible servers alone: what they want beside the usual, nobody knows beforehand."""
     output_bytes: int = 2_500_000
     """Typical bytes of one result on the wire at 1024x1024 (base64 included)."""
 

@@ -19,6 +19,7 @@ from providers.catalogue import ModelCard
 from providers.fal import Fal
 from providers.gemini import Gemini
 from providers.openai import OpenAI
+from providers.openai_compatible import OpenAICompatible
 from providers.recraft import Recraft
 from providers.sketch import Sketch
 from providers.xai import XAI
@@ -48,8 +49,11 @@ class Entry:
     make: Callable[[Making], Provider]
     key_variable: str | None = None
     """The environment variable of the key; None for a provider that needs no key."""
+    key_required: bool = True
+    """False where a server may do without: then its address is what brings the provider."""
     base_url_variable: str | None = None
     base_url: str = ""
+    """Where it is unless the operator says otherwise; empty: he must."""
 
 
 ENTRIES: tuple[Entry, ...] = (
@@ -102,6 +106,14 @@ ENTRIES: tuple[Entry, ...] = (
         base_url=bfl.BASE_URL,
     ),
     Entry(
+        name="openai_compatible",
+        title="OpenAI-compatible server",
+        make=lambda m: OpenAICompatible(m.models, api_key=m.api_key, base_url=m.base_url, clock=m.clock),
+        key_variable="OPENAI_COMPATIBLE_API_KEY",
+        key_required=False,
+        base_url_variable="OPENAI_COMPATIBLE_BASE_URL",
+    ),
+    Entry(
         name="sketch",
         title="Sketch",
         make=lambda m: Sketch(m.models, folder=m.folder, clock=m.clock),
@@ -117,7 +129,7 @@ def build(
     folder: Path,
     clock: Callable[[], datetime],
 ) -> dict[str, Provider]:
-    """The providers whose key is set, and those that need none, by name.
+    """The providers whose key (or address, where that is what it takes) is set, and those that need none.
 
     `settings` holds values by variable name (`variables()`); `catalogue` is what `catalogue.load` gives.
     Raises TellOperator, naming the provider, for a key or an address that cannot be one.
@@ -125,13 +137,16 @@ def build(
     built: dict[str, Provider] = {}
     for entry in ENTRIES:
         key = _value(settings, entry.key_variable)
-        if entry.key_variable is not None and not key:
+        if entry.key_variable is not None and entry.key_required and not key:
+            continue
+        base_url = _value(settings, entry.base_url_variable) or entry.base_url
+        if entry.base_url_variable is not None and not base_url:
             continue
         built[entry.name] = entry.make(
             Making(
                 models=catalogue.get(entry.name, {}),
                 api_key=SecretStr(key),
-                base_url=_value(settings, entry.base_url_variable) or entry.base_url,
+                base_url=base_url,
                 folder=folder / entry.name,
                 clock=clock,
             )

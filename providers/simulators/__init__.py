@@ -6,6 +6,7 @@ from providers.simulators.bfl import BflSimulator
 from providers.simulators.fal import FalSimulator
 from providers.simulators.gemini import GeminiSimulator
 from providers.simulators.openai import OpenAISimulator
+from providers.simulators.openai_compatible import CompatibleSimulator
 from providers.simulators.recraft import RecraftSimulator
 from providers.simulators.server import PortBusy, Simulator
 from providers.simulators.xai import XAISimulator
@@ -17,6 +18,7 @@ SIMULATORS: dict[str, type[Simulator]] = {
     "gemini": GeminiSimulator,
     "recraft": RecraftSimulator,
     "xai": XAISimulator,
+    "openai_compatible": CompatibleSimulator,
 }
 """Every simulated vendor by name, for ``imgbatch simulate NAME``."""
 
