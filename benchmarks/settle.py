@@ -21,6 +21,7 @@ import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import ClassVar
 
 from PIL import Image
 
@@ -39,7 +40,7 @@ class Vendor(BaseHTTPRequestHandler):
     """Files and one batch that ended: just what the adapter asks for."""
 
     protocol_version = "HTTP/1.1"
-    keys: list[str] = []
+    keys: ClassVar[list[str]] = []
     image = ""
 
     def log_message(self, *_: object) -> None:

@@ -53,6 +53,13 @@ class Settings(BaseModel):
     recraft_api_token: SecretStr | None = Field(default=None, description="Token for Recraft")
     recraft_base_url: str | None = Field(default=None, description="Another address for Recraft's API")
 
+    openai_compatible_base_url: str | None = Field(
+        default=None, description="Address of your own OpenAI-compatible server"
+    )
+    openai_compatible_api_key: SecretStr | None = Field(
+        default=None, description="Its key, if it wants one"
+    )
+
     imgbatch_data: Path = Field(
         default=Path("imgbatch-data"), description="Folder for the database and the pictures"
     )

@@ -10,12 +10,14 @@ import json
 import os
 import signal
 import threading
-from collections.abc import Iterator
+import urllib.request
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import httpx
+from slack_sdk import WebClient
 from sqlalchemy import Connection
 
 from bot.intake.spec import JobSpec
@@ -24,10 +26,12 @@ from bot.pipeline.export import audit
 from bot.pipeline.rescue import clear_drafts
 from bot.pipeline.rounds import STAGES
 from bot.runtime import Context, now
+from bot.slack.announcer import announce
 from providers import catalogue
 from providers.base import Lane
 from providers.openai import OpenAI
 from storage.blobs import FolderBlobs
+from storage.records import AnnouncementState, Thread
 from storage.states import JobState
 from storage.writer import Writer
 from tests.parts import QUICK, TestClock, make_context
@@ -72,40 +76,82 @@ def instrument(effects: Effects) -> None:
         effects("after request")
         return response
 
+    opened = urllib.request.OpenerDirector.open
+
+    def counted_open(self: urllib.request.OpenerDirector, *args: Any, **kwargs: Any) -> Any:
+        effects("before Slack call")
+        answer = opened(self, *args, **kwargs)
+        effects("after Slack call")
+        return answer
+
+    urllib.request.OpenerDirector.open = counted_open  # type: ignore[method-assign]
     Writer.transaction = counted_transaction  # type: ignore[method-assign]
     FolderBlobs.writing = counted_writing  # type: ignore[method-assign]
     httpx.Client.send = counted_send  # type: ignore[method-assign]
 
 
-def run(folder: str, base_url: str, key: str, sheet: str, lane: str, die_at: int | None) -> dict[str, Any]:
-    """One process's life: begin or go on with the job, to its end or to death."""
+def run(
+    folder: str,
+    vendor: tuple[str, str] | None,
+    sheet: str,
+    lane: str,
+    die_at: int | None,
+    slack: tuple[str, str, str] | None = None,
+) -> dict[str, Any]:
+    """One process's life: begin or go on with the job, to its end or to death.
+
+    `vendor`: address and key of OpenAI's stand-in, or None to draw here. `slack`: API address, token and
+    channel of the workspace to tell it in, or None to tell nobody.
+    """
     effects = Effects(die_at)
     instrument(effects)
-    provider = OpenAI(catalogue.load()["openai"], api_key=key, base_url=base_url, clock=now)
     clock = TestClock(now())
+    providers = None
+    if vendor:
+        cards = catalogue.load()["openai"]
+        providers = {"openai": OpenAI(cards, api_key=vendor[1], base_url=vendor[0], clock=now)}
     idle = threading.Event()
-    with make_context(Path(folder), {"openai": provider}, policy=QUICK, clock=clock) as ctx:
+    with make_context(Path(folder), providers, policy=QUICK, clock=clock) as ctx:
         clear_drafts(ctx)
         job = _the_job(ctx, Path(sheet), lane)
+        tell = _announcer(ctx, job, slack)
         for _ in range(3000):
             for stage in STAGES.values():
                 stage(ctx, clock())
+            tell()
             current = ctx.queries.job(job)
             assert current is not None
-            if current.state is JobState.FINISHED:
+            if current.state is JobState.FINISHED and (slack is None or _told(ctx, job)):
                 break
             clock.move(1)
             idle.wait(0.01)
         proof = audit(ctx, current)
         proof["effects"] = effects.count
         proof["incidents"] = [incident.key for incident in ctx.notices.incidents()]
-    provider.close()
+        proof["announcements"] = sorted(ctx.mail.announcements(job))
     return proof
+
+
+def _announcer(ctx: Context, job: str, slack: tuple[str, str, str] | None) -> Callable[[], object]:
+    if slack is None:
+        return lambda: None
+    api_url, token, channel = slack
+    ctx.mail.open_thread(Thread(job, "T0LOOPBACK", channel, "U0ANAFERREIRA"))
+    client = WebClient(token=token, base_url=api_url)
+    return lambda: announce(ctx, client, ctx.clock())
+
+
+def _told(ctx: Context, job: str) -> bool:
+    """The results file is the last thing that is told of a job."""
+    told = ctx.mail.announcements(job).values()
+    return any(m.kind.startswith("results") for m in told) and all(
+        m.state is AnnouncementState.POSTED for m in told
+    )
 
 
 def _the_job(ctx: Context, sheet: Path, lane: str) -> str:
     """As `imgbatch run` does: the same wish goes on where it was."""
-    spec = JobSpec(template="{{ prompt }}", provider="openai", lane=Lane(lane))
+    spec = JobSpec(template="{{ prompt }}", provider=next(iter(ctx.providers)), lane=Lane(lane))
     wanted = Wanted(sheet, sheet.name, spec, "crash test")
     every = [state for state in JobState if state is not JobState.DRAFT]
     job = ctx.queries.job_by_digest(digest(wanted), every)
