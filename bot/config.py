@@ -56,9 +56,7 @@ class Settings(BaseModel):
     openai_compatible_base_url: str | None = Field(
         default=None, description="Address of your own OpenAI-compatible server"
     )
-    openai_compatible_api_key: SecretStr | None = Field(
-        default=None, description="Its key, if it wants one"
-    )
+    openai_compatible_api_key: SecretStr | None = Field(default=None, description="Its key, if it wants one")
 
     imgbatch_data: Path = Field(
         default=Path("imgbatch-data"), description="Folder for the database and the pictures"
@@ -213,6 +211,8 @@ class Policy:
     """A lost submission is looked up this long after it was sent: lists lag behind creations."""
     retry_first: timedelta = timedelta(seconds=20)
     retry_most: timedelta = timedelta(hours=1)
+    results_patience: timedelta = timedelta(hours=6)
+    """How long results that a provider says are ready, and does not hand out, are asked for."""
     pause: timedelta = timedelta(minutes=10)
     """How long a provider that needs a person is left alone before it is tried again."""
     chunk_items: int | None = None

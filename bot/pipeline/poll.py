@@ -63,6 +63,9 @@ def _poll_one(ctx: Context, submission: Submission, now: datetime) -> None:
         progress = provider.poll(handle)
         _act(ctx, submission, progress, now)
     except AskAgain as problem:
+        if submission.ended_at and now - submission.ended_at > ctx.policy.results_patience:
+            settle.lost(ctx, submission, Failure(FailureKind.UNKNOWN, "no_results", str(problem)), now)
+            return
         later = wait(1, ctx.policy, ctx.chance(), problem.retry_after)
         ctx.store.note_progress(submission, now + min(later, ctx.policy.poll_most), note=str(problem))
     except TellOperator as problem:
@@ -87,6 +90,8 @@ def _act(ctx: Context, submission: Submission, progress: Progress, now: datetime
                 note="",
             )
         case Phase.ENDED:
+            if submission.ended_at is None:
+                ctx.store.note_progress(submission, now, ended_at=now)
             settle.settle(ctx, submission, progress, ctx.clock())
         case Phase.REJECTED:
             failure = progress.failure or Failure(FailureKind.UNKNOWN, "rejected", "The batch was rejected.")

@@ -309,7 +309,8 @@ class Batch:
             for line in self._order[self._executed :]:
                 self._deliver("error", line, self._unexecuted(self._read(line)["custom_id"], code, message))
         for name, path in self._paths.items():
-            if path.exists() and path.stat().st_size:
+            # An empty file stands for lines that were executed and lost; no file means none were executed.
+            if path.exists():
                 self._files[name] = self._desk.shelf.put(
                     path, f"{self.id}_{name}.jsonl", "batch_output", self._now(), self._output_life_seconds
                 )

@@ -163,3 +163,33 @@ def test_too_many_requests_cost_no_attempt(ctx: Context, simulator: OpenAISimula
     job = finish(ctx, started(ctx, path, lane=Lane.LIVE))
     assert report(ctx, job, ctx.clock())["stored"] == 12
     assert all(item.attempts == 1 for item in ctx.queries.items(job.id))
+
+
+def test_results_that_are_never_handed_out_do_not_hold_a_job_for_ever(
+    ctx: Context, simulator: OpenAISimulator, tmp_path: Path
+) -> None:
+    path = sheet(tmp_path, [{"prompt": f"mug {n}"} for n in range(3)])
+    job = started(ctx, path)
+    simulator.faults.cut_connection = 1_000_000
+    run_until(ctx, lambda: any(sent.ended_at for sent in ctx.queries.submissions(job.id)))
+    simulator.faults.cut_connection = 0
+    assert ctx.queries.counts(job.id) == {ItemState.IN_FLIGHT: 3}
+    job = finish(ctx, job)
+    assert report(ctx, job, ctx.clock())["stored"] == 3
+    assert len(simulator.billed) == 3
+
+
+def test_results_that_stay_away_past_all_patience_are_said_to_be_lost(
+    ctx: Context, simulator: OpenAISimulator, tmp_path: Path
+) -> None:
+    path = sheet(tmp_path, [{"prompt": f"mug {n}"} for n in range(3)])
+    job = started(ctx, path)
+    simulator.faults.cut_connection = 1_000_000
+    run_until(ctx, lambda: any(sent.ended_at for sent in ctx.queries.submissions(job.id)))
+    ctx.clock.move(7 * 3600)  # type: ignore[attr-defined]
+    run_until(ctx, lambda: len(ctx.queries.submissions(job.id)) == 2)
+    simulator.faults.cut_connection = 0
+    job = finish(ctx, job)
+    proof = audit(ctx, job)
+    assert proof["holds"]
+    assert proof["unpriced_attempts"] == 3, "what the lost results cost is not known, and says so"
