@@ -167,7 +167,7 @@ def test_a_payload_the_vendor_finds_wrong_is_rejected_with_its_line(start: Start
 
 
 def test_what_a_cancel_could_not_stop_is_kept(start: Start) -> None:
-    bench, simulator = start("cancel_reverts=on", "batch_seconds=5", "cancelling_seconds=0.1")
+    bench, simulator = start("cancel_reverts=on", "batch_seconds=5", "cancelling_seconds=0.05")
     handle = submitted(bench, 4)
     while bench.provider.poll(handle).phase is Phase.WAITING:
         pass
