@@ -193,10 +193,16 @@ class ModelCard(_Frozen):
             return self.size_rule.largest_of_shape(wanted)
         if same_shape:
             return max(same_shape, key=lambda s: s.pixels)
-        cropped = sorted((s for s in self.sizes if s.covers(wanted)), key=lambda s: s.pixels)
+        cropped = [s for s in self.sizes if s.covers(wanted)]
         if cropped:
-            return cropped[0]
+            return min(cropped, key=lambda s: self._waste(s, wanted))
         return min(self.sizes, key=lambda s: abs(s.ratio - wanted.ratio), default=None)
+
+    def _waste(self, size: Size, wanted: Size) -> tuple[float, ...]:
+        """A larger size of another shape: its price, what cropping loses, its pixels; the smallest is best."""
+        price = self.price(Lane.LIVE, size, None)
+        cropped = max(size.ratio / wanted.ratio, wanted.ratio / size.ratio)
+        return (float(price.high), cropped, size.pixels) if price else (0.0, size.pixels, cropped)
 
     def price(self, lane: Lane, size: Size, quality: str | None) -> Price | None:
         """List price of one picture, or None when nobody has published it.

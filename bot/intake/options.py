@@ -86,6 +86,11 @@ def _word(text: str) -> str:
     return text
 
 
+def _models(text: str) -> str:
+    """One model, or several with commas between them: the same rows on each."""
+    return ",".join(_word(name.strip()) for name in text.split(",") if name.strip()) or _word(text)
+
+
 def _lower_word(text: str) -> str:
     return _word(text.lower())
 
@@ -100,7 +105,7 @@ def _title(text: str) -> str:
 _READ: Mapping[str, Callable[[str], Any]] = MappingProxyType(
     {
         "provider": _lower_word,
-        "model": _word,
+        "model": _models,
         "size": check_size,
         "quality": _lower_word,
         "background": _background,

@@ -77,20 +77,25 @@ class FileNames:
     """What the web files of a job are called: `SKU.webp`, `SKU-2.webp` for a row's second picture.
 
     Where two rows share a key, or a key cannot be a file name as it is, the row's number is added, so that
-    no file hides another.
+    no file hides another; where several models made the job, the model's name is.
     """
 
     shared: frozenset[str]
     """Keys, in lower case, that more than one row has."""
+    compares: bool
+    """Whether several models made the job."""
 
     @classmethod
     def of(cls, ctx: Context, job: Job) -> FileNames:
-        return cls(frozenset(ctx.queries.shared_keys(job.id)))
+        models = (job.plan or {}).get("models", {})
+        return cls(frozenset(ctx.queries.shared_keys(job.id)), len(models) > 1)
 
     def of_item(self, item: Item) -> str:
         stem = re.sub(r"[^\w.-]+", "-", item.key).strip("-.")[:80]
         if stem != item.key or stem.lower() in self.shared:
             stem = f"{stem}-row{item.row}" if stem else f"row{item.row}"
+        if self.compares:
+            stem += "-" + re.sub(r"[^\w.-]+", "-", item.model)
         extension = (item.rendition_key or "x.webp").rpartition(".")[2]
         return f"{stem}-{item.variant}.{extension}" if item.variant > 1 else f"{stem}.{extension}"
 

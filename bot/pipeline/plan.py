@@ -76,6 +76,11 @@ class Plan:
     warnings: Sequence[str]
 
     @property
+    def compares(self) -> bool:
+        """Whether several models make the pictures, so that each must be told with its picture."""
+        return len(self.models) > 1
+
+    @property
     def to_generate(self) -> int:
         return self.items - self.duplicates
 
@@ -148,24 +153,38 @@ class Planner:
         self._totals = _Totals()
         self._prices: dict[tuple[str, str, Lane, Size, str | None], Price | None] = {}
         self._chosen: dict[tuple[str | None, str | None], ModelCard] = {}
-        self.default = self._choose(spec.provider, spec.model)
-        if spec.lane not in self.default.lanes:
-            raise PlanError(
-                f"{self.default.id} has no {spec.lane} lane; use lane={next(iter(self.default.lanes))}"
-            )
+        self._lists: dict[tuple[str | None, str | None], list[ModelCard]] = {}
+        self.default, *_ = cards_asked = self._compared(spec.provider, spec.model)
+        for card in cards_asked:
+            if spec.lane not in card.lanes:
+                raise PlanError(f"{card.id} has no {spec.lane} lane; use lane={next(iter(card.lanes))}")
 
     def add(self, wishes: Sequence[Wish]) -> list[Item]:
         """The row's items, numbered on. Raises PlanError with the row's problem; nothing is counted then."""
         seen: dict[str, int] = {}
-        drafts = [self._draft(wish, seen) for wish in wishes]
+        drafts = [self._draft(wish, card, seen) for wish in wishes for card in self._cards_for(wish)]
         return [self._count(draft, card, size) for draft, card, size in drafts]
 
-    def _draft(self, wish: Wish, seen: dict[str, int]) -> tuple[dict[str, Any], ModelCard, Size]:
+    def _cards_for(self, wish: Wish) -> Sequence[ModelCard]:
+        spec = self._spec
+        provider = wish.provider or (None if wish.model else spec.provider)
+        return self._compared(provider, wish.model or spec.model)
+
+    def _compared(self, provider: str | None, model: str | None) -> Sequence[ModelCard]:
+        """One card for each model of a comma list: the same wish on several models is a comparison."""
+        key = (provider, model)
+        if key not in self._lists:
+            names = [name.strip() for name in model.split(",") if name.strip()] if model else [None]
+            self._lists[key] = list(
+                {id(card): card for card in (self._choose(provider, n) for n in names)}.values()
+            )
+        return self._lists[key]
+
+    def _draft(
+        self, wish: Wish, card: ModelCard, seen: dict[str, int]
+    ) -> tuple[dict[str, Any], ModelCard, Size]:
         """The item's values but for its number: a row with one bad wish counts nothing at all."""
         spec = self._spec
-        card = self._choose(
-            wish.provider or (None if wish.model else spec.provider), wish.model or spec.model
-        )
         if spec.lane not in card.lanes:
             raise PlanError(f"{card.id} has no {spec.lane} lane")
         problem = prompts.lint(wish.prompt, card)

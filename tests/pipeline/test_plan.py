@@ -97,7 +97,9 @@ def test_a_budget_refuses_with_the_numbers() -> None:
     plan = planner(JobSpec(provider="openai", budget_usd=Decimal("0.05")))
     plan.add([wish("a"), wish("b")])
     # Batch: 2 x 0.053 x 0.5 = 0.053
-    with pytest.raises(BudgetError, match=r"2 pictures may cost \$0\.053, \$0\.003 over the budget of \$0\.05"):
+    with pytest.raises(
+        BudgetError, match=r"2 pictures may cost \$0\.053, \$0\.003 over the budget of \$0\.05"
+    ):
         plan.plan(1, 0)
 
 
@@ -203,3 +205,22 @@ def test_a_live_job_is_late_after_four_times_its_usual_time() -> None:
     usual = 2000 / 20 * 25  # calls / calls at once x seconds a call
     assert plan.plan(2000, 0).window_seconds == 4 * usual
     assert timedelta(seconds=4 * usual) > timedelta(minutes=10)
+
+
+def test_several_models_side_by_side_are_a_comparison() -> None:
+    plan = planner(JobSpec(model="gpt-image-2, sketch"))
+    items = [item for n in (1, 2) for item in plan.add([wish(f"mug {n}", n)])]
+    assert [(item.row, item.model) for item in items] == [
+        (1, "gpt-image-2"), (1, "sketch"), (2, "gpt-image-2"), (2, "sketch"),
+    ]  # fmt: skip
+    whole = plan.plan(2, 0)
+    assert whole.compares
+    assert whole.submissions == 2
+    assert whole.models == {"openai/gpt-image-2": 2, "sketch/sketch": 2}
+
+
+def test_a_model_named_twice_is_asked_once_and_a_wrong_one_is_named() -> None:
+    plan = planner(JobSpec(model="sketch,sketch"))
+    assert len(plan.add([wish("a mug")])) == 1
+    with pytest.raises(PlanError, match="sketsh"):
+        planner(JobSpec(model="sketch,sketsh"))
