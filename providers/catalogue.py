@@ -199,7 +199,7 @@ class ModelCard(_Frozen):
         return min(self.sizes, key=lambda s: abs(s.ratio - wanted.ratio), default=None)
 
     def _waste(self, size: Size, wanted: Size) -> tuple[float, ...]:
-        """A larger size of another shape: its price, what cropping loses, its pixels; the smallest is best."""
+        """Price of a larger size of another shape, what cropping loses, its pixels; the smallest is best."""
         price = self.price(Lane.LIVE, size, None)
         cropped = max(size.ratio / wanted.ratio, wanted.ratio / size.ratio)
         return (float(price.high), cropped, size.pixels) if price else (0.0, size.pixels, cropped)
