@@ -105,7 +105,7 @@ def test_an_operator_adds_fields_of_the_servers_own_and_takes_others_out(tmp_pat
         checked = 2026-11-23
         prompt_limit = 2000
         sizes = ["1024x1024"]
-        extra = { num_inference_steps = 30, guidance_scale = 4.5, negative_prompt = "dim", response_format = "" }
+        extra = { num_inference_steps = 30, guidance_scale = 4.5, mode = "fast", response_format = "" }
         prices = [{ usd = "0" }]
         """
     )
@@ -118,7 +118,7 @@ def test_an_operator_adds_fields_of_the_servers_own_and_takes_others_out(tmp_pat
         "n": 1,
         "num_inference_steps": 30,
         "guidance_scale": 4.5,
-        "negative_prompt": "dim",
+        "mode": "fast",
     }
 
 
