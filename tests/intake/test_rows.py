@@ -133,7 +133,7 @@ def test_a_mistake_in_a_row_is_one_sentence(tmp_path: Path, content: str, senten
 @pytest.mark.parametrize(
     ("column", "word", "sentence"),
     [
-        ("provider", "opnai", "did you mean openai?"),
+        ("provider", "opnai", "did you mean openai"),
         ("provider", "zzz", "“zzz” is not a provider we know; write one of"),
         ("model", "Air Max 90", "“Air Max 90” is not a model we know; write one of"),
         ("quality", "hihg", "did you mean high"),
