@@ -228,6 +228,8 @@ def stamp_of(job: Job) -> str:
 def _tell_end(desk: Desk, memory: Memory, place: Place, job: Job, told: Told) -> bool:
     """Summary, gallery, results.csv, in this order; True when all of it stands."""
     stamp = stamp_of(job)
+    if _settled(told.get(f"results-{stamp}")):
+        return True  # the last of them
     kind = f"summary-{stamp}"
     if not _settled(told.get(kind)):
         said = _summary(desk.ctx, job, kind, desk.now)

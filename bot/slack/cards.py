@@ -92,8 +92,8 @@ def _lane(plan: Plan, lane: Lane, quote: LaneQuote) -> str:
 def _choices(plan: Plan) -> str:
     models = ", ".join(f"{name} ({number:,})" for name, number in list(plan.models.items())[:6])
     sizes = ", ".join(f"{name} ({number:,})" for name, number in list(plan.made_sizes.items())[:6])
-    sent = count(plan.submissions, "submission")
-    return f"Made by {models}. Made at {sizes}. {sent}."
+    said = f"Made by {models}. Made at {sizes}."
+    return f"{said} {count(plan.submissions, 'submission')}." if plan.lane is Lane.BATCH else said
 
 
 def bad_rows(bad: Sequence[Row], total: int) -> str:
@@ -155,7 +155,7 @@ def progress_card(job: Job, plan: Plan, progress: Progress, now: datetime) -> Me
     state = "Cancelling" if job.state is JobState.CANCELLING else "Making pictures"
     body: list[Block] = [
         b.header(job.title),
-        b.section(f"*{state}*\n`{b.bar(share)}` {int(share * 100)}%\n{', '.join(counted)}"),
+        b.section(f"*{state}*\n{b.bar(share)} {int(share * 100)}%\n{', '.join(counted)}"),
         b.fields(
             [f"*Cost so far*\n{_cost(progress.ledger, plan)}", f"*Time*\n{_time(job, plan, share, now)}"]
         ),
@@ -223,13 +223,13 @@ def _never_started(job: Job) -> Message:
 
 def summary_message(job: Job, summary: Summary, retryable: int) -> Message:
     """What a person would write into the thread when a job is done."""
-    body: list[Block] = [b.words(f"{job.title}: {summary.headline}.")]
+    body: list[Block] = [b.header(job.title), b.words(f"{summary.headline}.")]
     if summary.reasons:
         body.append(b.words("\n".join(f"• {line}" for line in summary.reasons)))
     money_and_time = (summary.others, summary.cost, summary.time, summary.duplicates, summary.retries)
     body.append(b.words("\n".join(line for line in money_and_time if line)))
     if summary.what_to_do:
-        body.append(b.words("\n".join(f"• {line}" for line in summary.what_to_do)))
+        body.append(b.words("\n".join(["What to do:", *(f"• {line}" for line in summary.what_to_do)])))
     buttons = [_details(job)]
     if retryable:
         buttons.insert(0, retry_button(job, retryable))

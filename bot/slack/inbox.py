@@ -116,8 +116,7 @@ def _apologise(desk: Desk, entry: InboxEntry, problem: Exception) -> bool:
         case Sorry():
             said = problem.said
         case CannotCreateError():
-            name = (entry.payload.get("sheet") or {}).get("name") or "this"
-            said = reach.sentences(f"I cannot make a batch of {b.cut(name, 100)}:", problem.problems)
+            said = reach.sentences("I cannot make a batch of this:", problem.problems)
         case _:
             said = reach.sentence(str(problem))
     try:

@@ -6,7 +6,6 @@ about what is not documented.
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Final
 
 # --- messages ------------------------------------------------------------------------------------------
@@ -27,42 +26,41 @@ HEADER_TEXT: Final = 150
 """docs, header block."""
 SECTION_TEXT: Final = 3_000
 """docs, section block."""
-FIELD_TEXT: Final = 2_000
 SECTION_FIELDS: Final = 10
+"""docs, section block."""
 CONTEXT_ELEMENTS: Final = 10
 """docs, context block."""
-ACTIONS: Final = 25
-"""Elements of an actions block (docs)."""
 ALT_TEXT: Final = 2_000
 """docs, image block; the same for its title."""
-IMAGE_TYPES: Final = frozenset({"png", "jpg", "jpeg", "gif"})
-"""What an image block shows from a slack_file (docs, slack-file-object). No WebP, no SVG."""
 BLOCK_ID: Final = 255
-ACTION_ID: Final = 255
+"""docs, every block."""
 
 # --- elements ------------------------------------------------------------------------------------------
 
 BUTTON_TEXT: Final = 75
 """docs, button element; the same for an option's text."""
 BUTTON_VALUE: Final = 2_000
+"""docs, button element."""
 OPTION_TEXT: Final = 75
 OPTION_VALUE: Final = 150
+"""docs, option object; the text also of its description and of an option group."""
 OPTIONS: Final = 100
 """Options of a static select (docs); radio buttons and checkboxes have 10."""
-OPTION_GROUPS: Final = 100
 PLACEHOLDER: Final = 150
+"""docs, select and input elements."""
 CONFIRM_TITLE: Final = 100
 CONFIRM_TEXT: Final = 300
 CONFIRM_BUTTON: Final = 30
+"""docs, confirmation dialog object."""
 INPUT_CHARACTERS: Final = 3_000
 """docs, plain text input: `max_length`."""
 
 # --- views ---------------------------------------------------------------------------------------------
 
 VIEW_BLOCKS: Final = 100
+"""docs, views."""
 VIEW_TITLE: Final = 24
 """Title, submit and close of a modal (docs, views)."""
-PRIVATE_METADATA: Final = 3_000
 FIELD_ERROR: Final = 200
 """No limit is documented for an error under a field; longer ones push the form off the screen."""
 FORM_FILE_BYTES: Final = 10_000_000
@@ -72,10 +70,3 @@ FORM_FILE_BYTES: Final = 10_000_000
 
 FILES_PER_SHARE: Final = 10
 """Files in one completeUploadExternal: 15 and more answer `internal_error` (python-slack-sdk#1653)."""
-FILE_READY: Final = timedelta(seconds=30)
-"""Slack processes an upload in 0.5 to 5 s by most reports; after this long something is wrong with it."""
-
-# --- answering -----------------------------------------------------------------------------------------
-
-ANSWER_SECONDS: Final = 3
-"""Commands, clicks and submissions must be acknowledged within this (docs, interactivity)."""

@@ -64,7 +64,7 @@ def _share(desk: Desk, told: Announcement, file_id: str) -> Fate:
         desk.wire.call(
             "files.completeUploadExternal",
             desk.now,
-            files=[{"id": file_id, "title": f"results.csv of job {told.job_id}"}],
+            files=[{"id": file_id, "title": "results.csv"}],
             channel_id=told.channel,
             thread_ts=told.thread_ts,
             initial_comment=COMMENT,

@@ -100,7 +100,7 @@ def test_an_alert_is_told_once_in_the_thread_and_to_the_operators(home: House) -
     home.tick(times=5)
     again = home.again()
     again.tick(times=5)
-    in_thread = [m for m in home.replies() if "What to do" in words(m)]
+    in_thread = [m for m in home.replies() if "pictures came out" in words(m)]
     told = home.ana.messages("#alerts")[before:]
     assert len(in_thread) == len(told) == 1
     assert "1 of 3 pictures came out" in words(told)

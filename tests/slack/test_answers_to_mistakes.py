@@ -106,7 +106,7 @@ def test_a_channel_without_the_bot_is_refused_in_the_form(home: House) -> None:
 
 def test_a_bad_sheet_of_the_form_is_answered_in_the_channel(home: House) -> None:
     hand_in(home, sheet=("products.csv", b"sku,name\n"))
-    assert "I cannot make a batch of products.csv: products.csv has a header and no rows" in whispered(home)
+    assert "I cannot make a batch of this: products.csv has a header and no rows" in whispered(home)
 
 
 def test_a_channel_that_is_archived_meanwhile_is_told_directly(home: House) -> None:

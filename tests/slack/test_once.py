@@ -158,7 +158,7 @@ def test_results_are_shared_once_though_the_answer_is_lost(home: House) -> None:
     home.workspace.lose_answer_next("files.completeUploadExternal")
     home.tick(times=6)
     home.quiet()
-    assert sum("results.csv of job" in words(reply) for reply in home.replies()) == 1
+    assert sum("results.csv: every row" in words(reply) for reply in home.replies()) == 1
 
 
 def test_no_picture_is_uploaded_twice(home: House) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from slack_bolt import Ack, App
@@ -15,17 +16,29 @@ from bot.slack.reach import Where
 from bot.slack.views import FormError
 from bot.slack.wire import SlackTrouble, wire_of
 
+GLANCE_SECONDS = 1
+"""How long Slack may take to say whether the bot can post; an answer is due in three seconds."""
+
 
 def register(app: App, ctx: Context) -> None:
+    own = app.client
+    glance = WebClient(
+        token=own.token,
+        base_url=own.base_url,
+        timeout=GLANCE_SECONDS,
+        retry_handlers=[],
+        logger=logging.getLogger("bot.slack.client"),
+    )
+
     @app.view(views.NEW)
-    def submitted(ack: Ack, body: dict[str, Any], view: dict[str, Any], client: WebClient) -> None:
+    def submitted(ack: Ack, body: dict[str, Any], view: dict[str, Any]) -> None:
         now = ctx.clock()
         try:
             form = views.read_form(view)
         except FormError as problem:
             ack(response_action="errors", errors=problem.errors)
             return
-        refused = _refused(client, ctx, form)
+        refused = _refused(glance, ctx, form)
         if refused is not None:
             ack(response_action="errors", errors={"channel": refused})
             return
@@ -41,7 +54,7 @@ def register(app: App, ctx: Context) -> None:
 
 
 def _refused(client: WebClient, ctx: Context, form: views.Form) -> str | None:
-    """Whether the bot can post there, while the form is still open; the inbox asks again if Slack is slow."""
+    """Why the bot cannot post there, while the form is still open; the inbox asks again if Slack is slow."""
     if form.thread is not None or not form.channel:
         return None if form.channel else "Choose where to post."
     try:
