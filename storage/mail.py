@@ -137,4 +137,4 @@ class Mail(Reader):
         """File ids by blob key."""
         query = select(UPLOAD.c.blob_key, UPLOAD.c.file_id).where(UPLOAD.c.job_id == job_id)
         with self._reading() as c:
-            return dict(c.execute(query).tuples().all())
+            return {row.blob_key: row.file_id for row in c.execute(query)}

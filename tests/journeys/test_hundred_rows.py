@@ -1,0 +1,98 @@
+"""A hundred rows with everything that goes wrong on an ordinary day, from a CSV in Slack to its thread:
+the same counts in the thread, in results.csv and in the ledger.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from bot.app import open_context
+from bot.config import Settings
+from bot.pipeline.export import audit, write_results
+from bot.serve import running
+from bot.workspace.person import Person
+from bot.workspace.server import ADMIN, Workspace
+from providers.simulators.faults import Faults
+from providers.simulators.openai import OpenAISimulator
+from storage.records import AnnouncementState
+from storage.states import JobState
+
+CHANNEL = "#product-images"
+
+
+@pytest.mark.timeout(180)
+def test_a_hundred_rows_end_stored_or_flagged_with_the_same_counts_everywhere(tmp_path: Path) -> None:
+    # Seed 3 throws at least one passing error and one refusal over these hundred prompts.
+    faults = Faults(
+        error_rate=0.02, refusal_rate=0.01, lost_reply_after_create=1,
+        batch_seconds=1, validating_seconds=0.1, picture_px=64, seed=3,
+    )  # fmt: skip
+    with ExitStack() as stack:
+        workspace = stack.enter_context(Workspace(rate_scale=None))
+        workspace.faults.file_seconds = 0.1
+        simulator = stack.enter_context(OpenAISimulator(faults=faults))
+        settings = Settings(
+            slack_bot_token=SecretStr(workspace.bot_token),
+            slack_app_token=SecretStr(workspace.app_token),
+            slack_api_url=workspace.api_url,
+            openai_api_key=SecretStr(simulator.key),
+            openai_base_url=simulator.base_url,
+            imgbatch_data=tmp_path / "data",
+            imgbatch_port=0,
+            imgbatch_poll_seconds=1,
+            imgbatch_look_up_seconds=1,
+            imgbatch_retry_seconds=1,
+        )
+        ctx = stack.enter_context(open_context(settings, schedules=True))
+        stack.enter_context(running(ctx, settings))
+        person = stack.enter_context(Person(workspace.url, ADMIN))
+        lines = "".join(f"SKU-{n:03d},mug number {n}\n" for n in range(100))
+        sheet = ("mugs.csv", f"sku,name\n{lines}".encode())
+        text = "@imgbatch provider=openai size=64x64 template=a {{ name }}"
+        posted = person.say(CHANNEL, text, files=[sheet])
+        card = person.wait_for(lambda: with_button(person.thread(CHANNEL, posted["ts"]), "job_start"), 20)
+        person.press(card, "job_start")
+        (job,) = person.wait_for(lambda: ctx.queries.jobs([JobState.FINISHED]), 90)
+        person.wait_for(lambda: all_told(ctx, job.id), 60)
+
+        proof = audit(ctx, job)
+        assert proof["holds"]
+        assert proof["stored"] + proof["refused"] + proof["failed"] == 100
+        assert proof["refused"] >= 1, "the dice gave no refusal: the test shows nothing"
+        assert proof["attempts"] > 100, "the dice gave no passing error: the test shows nothing"
+        assert proof["paid_twice"] == []
+        prompts = [image.prompt for image in simulator.billed]
+        assert len(prompts) == len(set(prompts)) == proof["stored"]
+        assert simulator.ledger.creates == len(ctx.queries.submissions(job.id))
+
+        out = io.StringIO()
+        write_results(ctx, job, out)
+        statuses = [row["status"] for row in csv.DictReader(io.StringIO(out.getvalue()))]
+        assert {word: statuses.count(word) for word in set(statuses)} == {
+            word: proof[word] for word in ("stored", "refused", "failed") if proof[word]
+        }
+        thread = " ".join(message["text"] for message in person.thread(CHANNEL, posted["ts"]))
+        assert f"{proof['stored']} of 100 pictures are ready" in thread
+
+
+def with_button(messages: list[dict[str, Any]], action_id: str) -> dict[str, Any] | None:
+    """The newest message that has this button."""
+    for message in reversed(messages):
+        for block in message.get("blocks") or []:
+            if any(element.get("action_id") == action_id for element in block.get("elements") or []):
+                return message
+    return None
+
+
+def all_told(ctx: Any, job_id: str) -> bool:
+    told = ctx.mail.announcements(job_id).values()
+    return any(m.kind.startswith("results") for m in told) and all(
+        m.state is AnnouncementState.POSTED for m in told
+    )
