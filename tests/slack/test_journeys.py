@@ -36,7 +36,7 @@ def test_the_form_becomes_a_plan_then_pictures(home: House) -> None:
 
     (card,) = home.ana.messages(home.room)
     assert "Plan: products.csv" in words(card)
-    assert "*4 pictures* from 4 rows, 1 duplicate of them made once and copied." in words(card)
+    assert "*4 pictures* from 4 rows, 1 of them a duplicate: copied, not paid again." in words(card)
     assert "Nothing is spent until somebody presses Start." in card["text"]
     assert "First prompt: Studio photo of a red Mug" in words(card)
     assert buttons(card) == ["job_start", "job_cancel"]
@@ -57,7 +57,7 @@ def test_the_form_becomes_a_plan_then_pictures(home: House) -> None:
     assert summary in [m for m in home.ana.messages(home.room) if m.get("subtype") == "thread_broadcast"]
     assert "4 pictures ready" in words(sheets)
     images = [block for block in page["blocks"] if block["type"] == "image"]
-    assert [image["title"]["text"] for image in images][:2] == ["Row 1 · M-1", "Row 2 · B-2"]
+    assert [image["title"]["text"] for image in images][:2] == ["1 · M-1", "2 · B-2"]
     assert all(image["alt_text"].startswith("Studio photo of a") for image in images)
     content = home.ana.file(results["files"][0]).decode("utf-8-sig")
     rows = list(csv.DictReader(io.StringIO(content)))
