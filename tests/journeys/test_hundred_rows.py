@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections import Counter
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -30,11 +31,7 @@ CHANNEL = "#product-images"
 
 @pytest.mark.timeout(180)
 def test_a_hundred_rows_end_stored_or_flagged_with_the_same_counts_everywhere(tmp_path: Path) -> None:
-    # Seed 3 throws at least one passing error and one refusal over these hundred prompts.
-    faults = Faults(
-        error_rate=0.02, refusal_rate=0.01, lost_reply_after_create=1,
-        batch_seconds=1, validating_seconds=0.1, picture_px=64, seed=3,
-    )  # fmt: skip
+    faults = Faults(lost_reply_after_create=1, batch_seconds=1, validating_seconds=0.1, picture_px=64)
     with ExitStack() as stack:
         workspace = stack.enter_context(Workspace(rate_scale=None))
         workspace.faults.file_seconds = 0.1
@@ -54,7 +51,9 @@ def test_a_hundred_rows_end_stored_or_flagged_with_the_same_counts_everywhere(tm
         ctx = stack.enter_context(open_context(settings, schedules=True))
         stack.enter_context(running(ctx, settings))
         person = stack.enter_context(Person(workspace.url, ADMIN))
-        lines = "".join(f"SKU-{n:03d},mug number {n}\n" for n in range(100))
+        # Two in a hundred fail in passing, one is refused: the simulator knows these words.
+        said = {10: " [flaky]", 60: " [flaky]", 40: " moderated"}
+        lines = "".join(f"SKU-{n:03d},mug number {n}{said.get(n, '')}\n" for n in range(100))
         sheet = ("mugs.csv", f"sku,name\n{lines}".encode())
         text = "@imgbatch provider=openai size=64x64 template=a {{ name }}"
         posted = person.say(CHANNEL, text, files=[sheet])
@@ -65,9 +64,8 @@ def test_a_hundred_rows_end_stored_or_flagged_with_the_same_counts_everywhere(tm
 
         proof = audit(ctx, job)
         assert proof["holds"]
-        assert proof["stored"] + proof["refused"] + proof["failed"] == 100
-        assert proof["refused"] >= 1, "the dice gave no refusal: the test shows nothing"
-        assert proof["attempts"] > 100, "the dice gave no passing error: the test shows nothing"
+        assert (proof["stored"], proof["refused"], proof["failed"]) == (99, 1, 0)
+        assert proof["attempts"] == 102
         assert proof["paid_twice"] == []
         prompts = [image.prompt for image in simulator.billed]
         assert len(prompts) == len(set(prompts)) == proof["stored"]
@@ -76,11 +74,9 @@ def test_a_hundred_rows_end_stored_or_flagged_with_the_same_counts_everywhere(tm
         out = io.StringIO()
         write_results(ctx, job, out)
         statuses = [row["status"] for row in csv.DictReader(io.StringIO(out.getvalue()))]
-        assert {word: statuses.count(word) for word in set(statuses)} == {
-            word: proof[word] for word in ("stored", "refused", "failed") if proof[word]
-        }
+        assert Counter(statuses) == {"stored": 99, "refused": 1}
         thread = " ".join(message["text"] for message in person.thread(CHANNEL, posted["ts"]))
-        assert f"{proof['stored']} of 100 pictures are ready" in thread
+        assert "99 of 100 pictures are ready" in thread
 
 
 def with_button(messages: list[dict[str, Any]], action_id: str) -> dict[str, Any] | None:
