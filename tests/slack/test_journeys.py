@@ -15,7 +15,9 @@ from tests.slack.house import PRODUCTS, TEMPLATE, House, buttons, words
 SHEET = ("products.csv", PRODUCTS.encode())
 
 
-def drop(home: House, text: str = f"@imgbatch lane=live {TEMPLATE}", sheet: str = PRODUCTS) -> dict[str, Any]:
+def drop(
+    home: House, text: str = f"@imgbatch lane=live size=128x128 {TEMPLATE}", sheet: str = PRODUCTS
+) -> dict[str, Any]:
     message = home.ana.say(home.room, text, files=[("products.csv", sheet.encode())])
     home.arrived()
     home.tick()
@@ -26,7 +28,7 @@ def hand_in(home: House, **values: Any) -> None:
     """The form from a channel, filled in and submitted."""
     home.ana.command(home.room, "/imgbatch", "new")
     form = home.ana.wait_for_modal("New image batch")
-    given = {"sheet": SHEET, "template": TEMPLATE, "lane": "live", **values}
+    given = {"sheet": SHEET, "template": TEMPLATE, "lane": "live", "size": "128x128", **values}
     assert home.ana.fill(form, given) is None
     home.tick()
 
@@ -86,7 +88,7 @@ def test_a_mention_with_a_sheet_is_answered_in_its_thread(home: House) -> None:
 
 
 def test_a_direct_message_needs_no_mention(home: House) -> None:
-    message = home.ben.say("@imgbatch", f"lane=live {TEMPLATE}", files=[SHEET])
+    message = home.ben.say("@imgbatch", f"lane=live size=128x128 {TEMPLATE}", files=[SHEET])
     home.arrived()
     home.tick()
     (card,) = home.ben.thread("@imgbatch", message["ts"])[1:]
@@ -150,7 +152,7 @@ def test_a_plan_can_be_cancelled(home: House) -> None:
 
 
 def test_a_running_job_can_be_cancelled_from_its_thread(home: House) -> None:
-    message = drop(home, f"@imgbatch lane=batch {TEMPLATE}")
+    message = drop(home, f"@imgbatch lane=batch size=128x128 {TEMPLATE}")
     home.ana.press(home.card(), "job_start")
     home.arrived()
     home.ana.say(home.room, "@imgbatch cancel", thread=message["ts"])

@@ -140,7 +140,7 @@ def test_a_crash_between_posting_and_writing_it_down_tells_nothing_twice(home: H
 
 @pytest.mark.parametrize("lost", [1, 2])
 def test_a_lost_answer_tells_nothing_twice(home: House, lost: int) -> None:
-    home.ana.say(home.room, f"@imgbatch lane=live {TEMPLATE}", files=[SHEET])
+    home.ana.say(home.room, f"@imgbatch lane=live size=128x128 {TEMPLATE}", files=[SHEET])
     home.arrived()
     home.workspace.lose_answer_next("chat.postMessage", lost)
     home.tick(times=4)

@@ -97,7 +97,7 @@ def log(home: House) -> Iterator[io.StringIO]:
 @pytest.fixture(scope="module")
 def sent(home: House, log: io.StringIO) -> list[tuple[str, dict[str, Any]]]:
     """A whole journey with a sheet full of traps."""
-    drop(home, '@imgbatch lane=live title="<!channel> & *friends*"', sheet())
+    drop(home, '@imgbatch lane=live size=128x128 title="<!channel> & *friends*"', sheet())
     home.ana.press(home.card(), "job_start")
     home.quiet()
     home.ana.press(home.card(), "job_details")
