@@ -84,7 +84,7 @@ def job_lines(ctx: Context, jobs: list[Job]) -> list[Block]:
     for job in jobs:
         standing = w.standing(job, ctx.queries.counts(job.id))
         thread = ctx.mail.thread(job.id)
-        place = f" in <#{thread.channel}>" if thread and thread.channel.startswith(("C", "G")) else ""
+        place = f", in <#{thread.channel}>" if thread and thread.channel.startswith(("C", "G")) else ""
         body.append(b.section(f"`{job.id}` *{b.escaped(job.title, 100)}*\n{standing}{place}"))
     return body
 
@@ -125,7 +125,8 @@ def details(ctx: Context, job: Job, now: datetime) -> list[Block]:
         body.append(b.words(f"{summary.headline}."))
         body += [b.words(line) for line in summary.lines[:20]]
     asked = [f"provider {job.provider}", f"model {job.model}", f"lane {job.lane}", f"sheet {job.sheet_name}"]
-    asked.append(f"quoted {money(job.quoted_low)} to {money(job.quoted_high)}")
+    low, high = money(job.quoted_low), money(job.quoted_high)
+    asked.append(f"quoted {low}" if low == high else f"quoted {low} to {high}")
     body += [b.small(", ".join(asked)), b.divider(), *_ledger(audit(ctx, job))]
     return body
 

@@ -76,7 +76,9 @@ def plan_card(job: Job, plan: Plan, bad: Sequence[Row], sample: Item | None) -> 
 def _scope(plan: Plan) -> str:
     line = f"*{count(plan.items, 'picture')}* from {count(plan.rows - plan.bad_rows, 'row')}"
     if plan.duplicates:
-        line += f", {count(plan.duplicates, 'duplicate')} of them made once and copied"
+        line += (
+            f", {count(plan.duplicates, 'of them a duplicate', 'of them duplicates')}: copied, not paid again"
+        )
     line += "."
     if plan.bad_rows:
         line += f" {count(plan.bad_rows, 'row')} cannot be used and will be left out."
@@ -90,10 +92,11 @@ def _lane(plan: Plan, lane: Lane, quote: LaneQuote) -> str:
 
 
 def _choices(plan: Plan) -> str:
-    models = ", ".join(f"{name} ({number:,})" for name, number in list(plan.models.items())[:6])
-    sizes = ", ".join(f"{name} ({number:,})" for name, number in list(plan.made_sizes.items())[:6])
-    said = f"Made by {models}. Made at {sizes}."
-    return f"{said} {count(plan.submissions, 'submission')}." if plan.lane is Lane.BATCH else said
+    models = ", ".join(f"{number:,} with {name}" for name, number in list(plan.models.items())[:6])
+    sizes = ", ".join(f"{number:,} at {name}" for name, number in list(plan.made_sizes.items())[:6])
+    said = f"To make: {models}; {sizes}."
+    several = plan.lane is Lane.BATCH and plan.submissions > 1
+    return f"{said} Sent in {plan.submissions:,} submissions." if several else said
 
 
 def bad_rows(bad: Sequence[Row], total: int) -> str:
@@ -150,7 +153,7 @@ def progress_card(job: Job, plan: Plan, progress: Progress, now: datetime) -> Me
     share = 1 - progress.under_way / total
     counted = [f"{progress.stored:,} ready"]
     if progress.missed:
-        counted.append(f"{progress.missed:,} failed")
+        counted.append(f"{progress.missed:,} not made")
     counted.append(f"{progress.under_way:,} to come ({progress.at_provider:,} at the provider)")
     state = "Cancelling" if job.state is JobState.CANCELLING else "Making pictures"
     body: list[Block] = [
@@ -174,7 +177,7 @@ def _cost(ledger: Ledger, plan: Plan) -> str:
     quoted = f"quoted {w.price(plan.quote)}"
     if ledger.unpriced:
         known = f"at least {money(ledger.settled_usd)}, " if ledger.settled_usd else ""
-        return f"{known}unknown for {count(ledger.unpriced, 'picture')} ({quoted})"
+        return f"{known}unknown for {count(ledger.unpriced, 'attempt')} ({quoted})"
     return f"{money(ledger.settled_usd)} ({quoted})"
 
 
@@ -203,7 +206,9 @@ def final_card(job: Job, summary: Summary, retryable: int, now: datetime) -> Mes
     body: list[Block] = [
         b.header(job.title),
         b.words(f"{verdict}: {summary.headline}."),
-        b.words("\n".join(line for line in (summary.others, summary.cost, summary.time) if line)),
+        b.words(
+            "\n".join(line for line in (_left_out(job), summary.others, summary.cost, summary.time) if line)
+        ),
     ]
     buttons = [_details(job)]
     if retryable:
@@ -213,6 +218,13 @@ def final_card(job: Job, summary: Summary, retryable: int, now: datetime) -> Mes
     body.append(b.context(f"{_who(job)}, ended {w.when(ended, now + timedelta(days=1))}"))
     text = f"{b.escaped(job.title, 150)}: {verdict.lower()}. {b.escaped(summary.headline, 300)}."
     return b.message(text, body)
+
+
+def _left_out(job: Job) -> str:
+    """The rows that were never asked for, so that the counts add up to the sheet."""
+    if not job.bad_rows:
+        return ""
+    return f"{count(job.bad_rows, 'row')} of the sheet could not be used; results.csv says why."
 
 
 def _never_started(job: Job) -> Message:
@@ -227,7 +239,7 @@ def summary_message(job: Job, summary: Summary, retryable: int) -> Message:
     if summary.reasons:
         body.append(b.words("\n".join(f"• {line}" for line in summary.reasons)))
     money_and_time = (summary.others, summary.cost, summary.time, summary.duplicates, summary.retries)
-    body.append(b.words("\n".join(line for line in money_and_time if line)))
+    body.append(b.words("\n".join(line for line in (_left_out(job), *money_and_time) if line)))
     if summary.what_to_do:
         body.append(b.words("\n".join(["What to do:", *(f"• {line}" for line in summary.what_to_do)])))
     buttons = [_details(job)]

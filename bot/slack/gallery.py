@@ -203,7 +203,8 @@ def _page_parts(job: Job, stamp: str, stored: Sequence[Item], size: int) -> list
 
 def _picture(job: Job, item: Item) -> Shot:
     key = f"{job.id}/gallery/preview-{item.number:06d}-{item.sends}.jpg"
-    title = f"Row {item.row} · {item.key}" + (f" · {item.variant}" if item.variant > 1 else "")
+    # The number is the one on the contact sheet; rows that made no picture have none.
+    title = f"{item.number:,} · {item.key}" + (f" · {item.variant}" if item.variant > 1 else "")
     alt = item.alt_text or f"Made from row {item.row} ({item.key}): {item.prompt}"
     upload = Upload(key, f"{files.safe_name(item.key)}-{item.number}.jpg", b.cut(title, 200))
     return Shot(

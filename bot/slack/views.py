@@ -72,7 +72,7 @@ def new_batch(
             "Size",
             changes.size,
             "1024x1024",
-            "Width x height in pixels; empty: as the model makes it.",
+            "Width x height in pixels. A column “size” goes before it; left empty, the model decides.",
         ),
         _quality(cards, changes),
         _number("variants", "Pictures per prompt", changes.variants or 1, MAX_VARIANTS),
@@ -134,7 +134,7 @@ def _template(template: str | None) -> Block:
     }
     if template:
         element["initial_value"] = template[: limits.INPUT_CHARACTERS]
-    hint = "Columns stand in double braces. May be empty when the sheet has a column “prompt”."
+    hint = "{{ name }} is filled in from the column “name” of each row. Not needed with a column “prompt”."
     return _input("template", "Prompt template", element, hint=hint)
 
 
@@ -179,7 +179,7 @@ def _text(block_id: str, label: str, value: object, placeholder: str, hint: str)
 
 def _quality(cards: Iterable[ModelCard], changes: Changes) -> Block:
     names = list(dict.fromkeys(name for card in cards for name in card.qualities))
-    options = [_option("The model's own", "default"), *(_option(name, name) for name in names[:50])]
+    options = [_option("As the model does it", "default"), *(_option(name, name) for name in names[:50])]
     chosen = next((o for o in options if o["value"] == changes.quality), options[0])
     element = {"type": "static_select", "options": options, "initial_option": chosen}
     return _input("quality", "Quality", element)
@@ -207,7 +207,7 @@ def _lane(changes: Changes) -> Block:
     options = [_option(lane.value.capitalize(), lane.value, w.LANES[lane]) for lane in Lane]
     chosen = next((o for o in options if changes.lane and o["value"] == changes.lane.value), options[0])
     element = {"type": "radio_buttons", "options": options, "initial_option": chosen}
-    return _input("lane", "Lane", element, optional=False)
+    return _input("lane", "Price or speed", element, optional=False)
 
 
 def _budget(changes: Changes) -> Block:

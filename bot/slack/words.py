@@ -85,4 +85,4 @@ def standing(job: Job, counts: Mapping[ItemState, int]) -> str:
     stored = counts.get(ItemState.STORED, 0)
     missed = sum(counts.get(state, 0) for state in MISSED)
     line = f"{STATES[job.state]}, {stored:,} of {count(job.items, 'picture')} ready"
-    return f"{line}, {missed:,} failed" if missed else line
+    return f"{line}, {missed:,} not made" if missed else line
