@@ -122,10 +122,12 @@ def _play(ctx: Context, workspace: Workspace) -> Job | None:
 
 
 def _with_button(messages: list[dict[str, Any]], action_id: str) -> dict[str, Any] | None:
+    message: dict[str, Any]
     for message in reversed(messages):
-        for block in message.get("blocks") or []:
-            if any(element.get("action_id") == action_id for element in block.get("elements") or []):
-                return message
+        blocks: list[dict[str, Any]] = message.get("blocks") or []
+        buttons = [element for block in blocks for element in block.get("elements") or []]
+        if any(button.get("action_id") == action_id for button in buttons):
+            return message
     return None
 
 

@@ -15,6 +15,7 @@ from bot.app import build_providers, open_context
 from bot.config import Loaded, Settings, SettingsError, load
 from bot.runtime import now
 from bot.terminal import print_json
+from providers import registry
 from providers.base import Provider, ProviderError
 from storage.engine import StoreError
 
@@ -87,8 +88,10 @@ def _providers(settings: Settings) -> Iterator[Finding]:
     for name, provider in providers.items():
         yield from _provider(name, provider)
         provider.close()
-    if set(providers) == {"sketch"}:
-        yield Finding("providers", "missing", "No key is set: only sketch, which draws here, can be used.")
+    free = {entry.name for entry in registry.ENTRIES if entry.key_variable is None}
+    if set(providers) <= free:
+        only = f"only {', '.join(providers)} can be used" if providers else "no pictures can be made"
+        yield Finding("providers", "missing", f"No provider's key is set: {only}.")
 
 
 def _provider(name: str, provider: Provider) -> Iterator[Finding]:

@@ -11,6 +11,7 @@ from typing import Any
 from bot.config import Policy
 from bot.imaging.pictures import NotAPicture
 from bot.imaging.renditions import render
+from bot.imaging.vector import is_vector, rasterise
 from bot.pipeline.retry import Again, decide, wait
 from bot.pipeline.settle import keep_master
 from bot.runtime import Context
@@ -26,6 +27,11 @@ AT_A_TIME = 32
 
 ROUNDS = 16
 """Hands before the tick returns, so that other jobs get their turn."""
+
+VECTOR_SIDE_PX = 2048
+"""Longer side of the web file of a drawing nobody gave a size for."""
+
+VECTOR_MOST_PX = 8192
 
 LIVING = (JobState.RUNNING, JobState.CANCELLING)
 
@@ -90,7 +96,13 @@ def render_blob(
     """Render one blob into another; the item's new values. Runs in any thread, process or machine that
     sees the blobs: keys travel, bytes do not. Raises NotAPicture.
     """
-    made = render(blobs.read(master_key), Size.parse(size) if size else None, policy.render)
+    wanted = Size.parse(size) if size else None
+    master = blobs.read(master_key)
+    if is_vector(master):
+        # Twice the longer side, so that cropping to another shape still has pixels enough.
+        side = 2 * max(wanted.width, wanted.height) if wanted else VECTOR_SIDE_PX
+        master = rasterise(master, min(side, VECTOR_MOST_PX))
+    made = render(master, wanted, policy.render)
     blobs.put(rendition_key, made.content)
     return {
         "master_key": master_key,

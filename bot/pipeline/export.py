@@ -109,12 +109,17 @@ def write_pictures(ctx: Context, job: Job, folder: Path) -> int:
         assert item.rendition_key is not None
         target = folder / names.of_item(item)
         written += 1
-        if target.exists() and target.stat().st_size == item.byte_size:
-            continue
-        part = target.with_name(target.name + ".part")
-        part.write_bytes(ctx.blobs.read(item.rendition_key))
-        part.replace(target)
+        if not target.exists() or target.stat().st_size != item.byte_size:
+            _write(ctx, item.rendition_key, target)
+        if item.master_key and item.master_key.endswith(".svg"):
+            _write(ctx, item.master_key, target.with_suffix(".svg"))  # what a vector customer bought
     return written
+
+
+def _write(ctx: Context, key: str, target: Path) -> None:
+    part = target.with_name(target.name + ".part")
+    part.write_bytes(ctx.blobs.read(key))
+    part.replace(target)
 
 
 def report(ctx: Context, job: Job, now: datetime) -> dict[str, Any]:

@@ -344,7 +344,7 @@ def choose(cards: Cards, provider: str | None, model: str | None, today: date) -
         pool = offered or next(iter(cards.values()), {})
         card = next((card for card in pool.values() if not card.retired(today)), None)
         if card is None:
-            raise PlanError("No provider is set up; set a key (see `imgbatch doctor`) or use provider=sketch")
+            raise PlanError("No provider that works is set up; set a key (see `imgbatch doctor`)")
         return card
     found = [models[model] for models in ([offered] if provider else cards.values()) if model in models]
     if not found:

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from bot.config import Policy
 from bot.pipeline import settle, submit
+from bot.pipeline.attend import WORTH_TELLING
 from bot.pipeline.retry import wait
 from bot.runtime import Context
 from providers.base import (
@@ -28,8 +29,12 @@ NEAR_EXPIRY = timedelta(hours=6)
 
 
 def poll(ctx: Context, now: datetime) -> int:
-    """Ask about every open submission that is due, the most urgent first; how many were asked about."""
-    paused = ctx.notices.pauses()
+    """Ask about every open submission that is due, the most urgent first; how many were asked about.
+
+    A pause that a person must end stops this too; one for sending too fast does not, since results that
+    are ready may not last.
+    """
+    paused = {name for name, pause in ctx.notices.pauses().items() if pause.kind in WORTH_TELLING}
     asked = 0
     for submission in ctx.queries.due_submissions(SubmissionState.OPEN, now):
         if submission.provider in ctx.providers and submission.provider not in paused:
@@ -44,7 +49,7 @@ def next_poll(
     """A tenth of the submission's age, at least `least_wait` and at most `poll_most`; the shortest wait
     near the expiry of its results.
     """
-    least = submit.least_wait(card, policy)
+    least = submit.least_wait(card, submission.lane, policy)
     age = now - (submission.sent_at or now)
     gap = min(policy.poll_most, max(least, age / 10))
     expires = progress.results_expire_at or submission.results_expire_at

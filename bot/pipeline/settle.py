@@ -8,6 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from bot.imaging.vector import is_vector
 from bot.pipeline.assemble import parse_key
 from bot.pipeline.retry import Again, decide
 from bot.runtime import Context
@@ -151,6 +152,8 @@ def _kept(ctx: Context, item: Item, picture: Picture) -> dict[str, Any]:
 def keep_master(ctx: Context, item: Item, content: bytes) -> str:
     """Put the provider's bytes away; the key."""
     extension = next((ext for mark, ext in EXTENSIONS.items() if content.startswith(mark)), "bin")
+    if is_vector(content):
+        extension = "svg"
     key = f"{item.job_id}/master/{item.number:06d}-{item.sends}.{extension}"
     ctx.blobs.put(key, content)
     return key

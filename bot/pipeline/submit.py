@@ -54,15 +54,18 @@ def submit(ctx: Context, now: datetime) -> int:
 
 
 def _may_send(ctx: Context, submission: Submission, now: datetime) -> bool:
-    """Within the vendor's own limits on creations an hour and open submissions."""
+    """Within the vendor's own limits on open submissions and, for batches, on creations an hour."""
     card = ctx.providers[submission.provider].models.get(submission.model)
-    if card is None or submission.lane == Lane.LIVE:
-        return card is not None
-    most_open, hourly = card.limits.open_submissions, card.limits.submissions_per_hour
+    if card is None:
+        return False
+    most_open = card.limits.open_submissions
+    hourly = card.limits.submissions_per_hour if submission.lane == Lane.BATCH else None
     if most_open is None and hourly is None:
         return True
     now_open, sent = ctx.queries.open_submissions(submission.provider, now - timedelta(hours=1))
-    return (most_open is None or now_open < most_open) and (hourly is None or sent < hourly)
+    # A live call that waits for a caller is not yet SENDING, and will be.
+    handed_over = len(ctx.sending) if submission.lane == Lane.LIVE else 0
+    return (most_open is None or now_open + handed_over < most_open) and (hourly is None or sent < hourly)
 
 
 def _send_live(ctx: Context, submission: Submission) -> None:
@@ -121,16 +124,21 @@ def take(ctx: Context, submission: Submission, reply: Handle | Answered) -> None
         case Handle():
             handle = {"id": reply.id, "data": dict(reply.data)}
             card = ctx.providers[submission.provider].models.get(submission.model)
-            ctx.store.accept(submission, handle, now, due_at=now + least_wait(card, ctx.policy))
+            ctx.store.accept(
+                submission, handle, now, due_at=now + least_wait(card, submission.lane, ctx.policy)
+            )
         case Answered(results):
             settle.answer(ctx, submission, results, now)
 
 
-def least_wait(card: ModelCard | None, policy: Policy) -> timedelta:
-    """Shortest wait before a poll: a hundredth of a usual batch, between a second and `poll_least`."""
+def least_wait(card: ModelCard | None, lane: str, policy: Policy) -> timedelta:
+    """Shortest wait before a poll: a hundredth of a usual batch or a fifth of a usual call, between a
+    second and `poll_least`.
+    """
     if card is None:
         return policy.poll_least
-    return min(policy.poll_least, max(timedelta(seconds=1), card.typical_batch / 100))
+    usual = card.typical_call / 5 if lane == Lane.LIVE else card.typical_batch / 100
+    return min(policy.poll_least, max(timedelta(seconds=1), usual))
 
 
 def hold(ctx: Context, submission: Submission, problem: AskAgain) -> None:
