@@ -37,6 +37,15 @@ def day(ts: str | float) -> str:
     return f"{moment:%A}, {moment:%B} {moment.day}"
 
 
+def moment(unix: str, form: str, fallback: str) -> str:
+    """A `<!date^…>` in the reader's own time; the fallback for a form this small Slack does not draw."""
+    day_words = f"{datetime.fromtimestamp(float(unix), UTC).astimezone():%d %b}".lstrip("0")
+    for token in ("{date_short_pretty}", "{date_short}", "{date_pretty}", "{date}"):
+        form = form.replace(token, day_words)
+    form = form.replace("{time}", clock(unix))
+    return fallback if "{" in form else form
+
+
 def bytes_in_words(size: int) -> str:
     for unit in ("B", "kB", "MB"):
         if size < 1000:
@@ -110,7 +119,10 @@ class Writer:
             group = self._state.groups.get(target.removeprefix("!subteam^"), {})
             return f'<span class="mention">@{escape(group.get("handle", label or "group"))}</span>'
         if target.startswith("!date^"):
-            return str(escape(_unescape(label)))
+            unix, _, form = target.removeprefix("!date^").partition("^")
+            form = form.partition("^")[0]
+            shown = moment(unix, _unescape(form), _unescape(label)) if unix.isdecimal() else _unescape(label)
+            return str(escape(shown))
         if target.startswith("!"):
             return f'<span class="mention">@{escape(target[1:])}</span>'
         return self.link(_unescape(target), _unescape(label))

@@ -1,6 +1,7 @@
 """Slack's ways of writing, as HTML that cannot be tricked."""
 
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -31,7 +32,7 @@ def writer() -> Writer:
         ("<@U0ANAFERREIRA>", '<span class="mention">@ana</span>'),
         ("<!here>", '<span class="mention">@here</span>'),
         ("<!subteam^S0BRANDTEAM>", '<span class="mention">@brand-team</span>'),
-        ("<!date^1795000000^{date}|soon>", "soon"),
+        ("<!date^1795000000^{date_num}|soon>", "soon"),
         ("<https://a.b/?x=1&amp;y=2|*c*>", f'<a href="https://a.b/?x=1&amp;y=2" {APART}>*c*</a>'),
         ("<javascript:alert(1)|press me>", "press me"),
         (":tada: :unheard_of:", "🎉 :unheard_of:"),
@@ -40,6 +41,12 @@ def writer() -> Writer:
 )  # fmt: skip
 def test_mrkdwn(writer: Writer, source: str, html: str) -> None:
     assert str(writer.mrkdwn(source)) == html
+
+
+def test_a_time_is_shown_as_the_readers_clock_shows_it(writer: Writer) -> None:
+    token = "<!date^1795000000^{date_short_pretty} at {time}|soon>"
+    local = datetime.fromtimestamp(1795000000, UTC).astimezone()
+    assert str(writer.mrkdwn(token)) == f"{local.day} {local:%b} at {local:%H:%M}"
 
 
 @pytest.mark.parametrize(

@@ -271,6 +271,9 @@ async function choose(zone, files, input) {
   const chosen = await upload([...files]);
   zone.classList.remove("busy");
   if (most === 1) list.replaceChildren();
+  const field = zone.closest(".has-error"); // what was wrong was said of another file
+  field?.classList.remove("has-error");
+  field?.querySelector(".error")?.remove();
   list.append(...chosen.map(Forms.chosen));
   if (input) input.value = "";
   if (list.children.length > most) toast(`At most ${most} files go here.`);
