@@ -22,10 +22,3 @@ def slack() -> Iterator[Workspace]:
 def home(tmp_path: Path, slack: Workspace) -> Iterator[House]:
     with house(tmp_path, slack) as built:
         yield built
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    # `Mail.uploads` still calls Result.tuples(), which SQLAlchemy 2.1 deprecates; goes when that goes.
-    for item in items:
-        if "tests/slack/" in item.path.as_posix():
-            item.add_marker(pytest.mark.filterwarnings("ignore:The Result.tuples"))
