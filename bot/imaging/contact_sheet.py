@@ -58,6 +58,10 @@ _LOOKS: Final[dict[Outcome, _Look]] = {
 }
 
 
+MOST_COLUMNS = 6
+"""More in a row would be too small to judge."""
+
+
 @dataclass(frozen=True, slots=True)
 class Cell:
     """One place on the sheet."""
@@ -81,17 +85,19 @@ def contact_sheet(
     pages: int = 1,
     counts: str = "",
     shape: Size | None = None,
+    side_by_side: int = 1,
 ) -> bytes:
     """A page of up to 30 cells as a JPEG under 2 MB, about 1600 px wide (less for one or two cells).
 
     `counts` is the second line of the header, for figures of the whole job; left empty, it counts this
     page's cells. `shape` is the size most pictures have, for cards of that shape instead of squares.
+    `side_by_side` pictures that belong together, one after the other, are kept in one line.
     One picture is decoded at a time; one that cannot be read becomes a “No preview” cell.
     Raises ValueError for no cells or too many.
     """
     if not 1 <= len(cells) <= CELLS_PER_PAGE:
         raise ValueError(f"a sheet has 1 to {CELLS_PER_PAGE} cells, not {len(cells)}")
-    columns = _columns(len(cells))
+    columns = _columns(len(cells), side_by_side)
     card = _card(columns, shape)
     caption_px = 24 if columns <= 4 else 20
     row_height = card[1] + caption_px + 2 * _GAP
@@ -121,8 +127,10 @@ def count_words(cells: Sequence[Cell]) -> str:
     return " · ".join(words)
 
 
-def _columns(cells: int) -> int:
-    """Few pictures large, many small, and the fewest empty places in the last row."""
+def _columns(cells: int, side_by_side: int) -> int:
+    """Few pictures large, many small, and the fewest empty places in the last row; whole groups in a row."""
+    if 1 < side_by_side <= MOST_COLUMNS:
+        return min(cells, side_by_side * max(1, min(MOST_COLUMNS, cells) // side_by_side))
     if cells <= 4:
         return cells
     choices = (3, 4) if cells <= 9 else (4, 5) if cells <= 20 else (5, 6)

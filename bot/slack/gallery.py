@@ -137,22 +137,44 @@ def _sheet(job: Job, stamp: str, items: Sequence[Item], page: int, pages: int) -
             counted.append(f"{number:,} {state.value.replace('_', ' ')}")
     numbers = f"numbers {items[0].number:,} to {items[-1].number:,}"
     alt = f"{name} of {b.cut(job.title, 100)}: {numbers}, {listed(counted)}."
-    make = partial(draw_sheet, key=key, items=tuple(items), title=job.title, page=page, pages=pages)
+    make = partial(
+        draw_sheet,
+        key=key,
+        items=tuple(items),
+        title=job.title,
+        page=page,
+        pages=pages,
+        models=models_of(job),
+    )
     return Shot(Upload(key, f"contact-sheet-{page:03d}.jpg", name), alt, name, make)
 
 
-def draw_sheet(blobs: Blobs, *, key: str, items: Sequence[Item], title: str, page: int, pages: int) -> None:
+def models_of(job: Job) -> int:
+    """How many models made the job; with several, one row's pictures are compared side by side."""
+    return max(1, len((job.plan or {}).get("models", {})))
+
+
+def draw_sheet(
+    blobs: Blobs, *, key: str, items: Sequence[Item], title: str, page: int, pages: int, models: int
+) -> None:
     """Make one contact sheet out of kept renditions. Keys travel, bytes do not."""
-    cells = [_cell(blobs, item) for item in items]
+    cells = [_cell(blobs, item, models > 1) for item in items]
     shape = Size.parse(items[0].size or items[0].made_size)
-    blobs.put(key, contact_sheet(cells, title=title, page=page, pages=pages, shape=shape))
+    sheet = contact_sheet(cells, title=title, page=page, pages=pages, shape=shape, side_by_side=models)
+    blobs.put(key, sheet)
+
+
+def caption(item: Item, with_model: bool) -> str:
+    """What a picture is called: its key, which variant, and the model where several are compared."""
+    variant = f" · {item.variant}" if item.variant > 1 else ""
+    return f"{item.key}{variant}" + (f" · {item.model}" if with_model else "")
 
 
 _KINDS = frozenset(FailureKind)
 _OUTCOMES: dict[ItemState, Look] = {ItemState.STORED: "ready", ItemState.REFUSED: "refused"}
 
 
-def _cell(blobs: Blobs, item: Item) -> Cell:
+def _cell(blobs: Blobs, item: Item, with_model: bool) -> Cell:
     rendition = item.rendition_key
 
     def read() -> bytes:
@@ -163,7 +185,7 @@ def _cell(blobs: Blobs, item: Item) -> Cell:
     stored = item.state is ItemState.STORED
     return Cell(
         number=item.number,
-        caption=item.key if item.variant == 1 else f"{item.key} · {item.variant}",
+        caption=caption(item, with_model),
         picture=read if stored else None,
         outcome=_OUTCOMES.get(item.state, "failed"),
         reason="" if stored else reason,
@@ -204,7 +226,7 @@ def _page_parts(job: Job, stamp: str, stored: Sequence[Item], size: int) -> list
 def _picture(job: Job, item: Item) -> Shot:
     key = f"{job.id}/gallery/preview-{item.number:06d}-{item.sends}.jpg"
     # The number is the one on the contact sheet; rows that made no picture have none.
-    title = f"{item.number:,} · {item.key}" + (f" · {item.variant}" if item.variant > 1 else "")
+    title = f"{item.number:,} · {caption(item, models_of(job) > 1)}"
     alt = item.alt_text or f"Made from row {item.row} ({item.key}): {item.prompt}"
     upload = Upload(key, f"{files.safe_name(item.key)}-{item.number}.jpg", b.cut(title, 200))
     return Shot(
