@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 
 from rich.console import Console
 from rich.markup import escape
+from rich.padding import Padding
 from rich.table import Table
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
@@ -15,6 +16,7 @@ from bot.app import build_providers, open_context
 from bot.config import Loaded, Settings, SettingsError, load
 from bot.runtime import now
 from bot.terminal import print_json
+from bot.watch.words import count
 from providers import registry
 from providers.base import Provider, ProviderError
 from storage.engine import StoreError
@@ -61,20 +63,33 @@ def examine(as_json: bool) -> int:
 
 def _print(loaded: Loaded, findings: list[Finding]) -> None:
     console = Console(highlight=False)
-    table = Table("setting", "value", "from", "meaning", box=None, pad_edge=False)
-    for name, value, origin, meaning in loaded.lines():
-        table.add_row(name, escape(value), origin, escape(meaning))
-    console.print(table)
-    console.print()
+    lines = loaded.lines()
+    given = [line for line in lines if line[2] != "default"]
+    console.print("Settings that are set:" if given else "No setting is set.")
+    for name, value, origin, _ in given:
+        # On one line, even where the terminal must fold it: a name or value is never cut.
+        console.print(f"   {escape(name)} = {escape(value)} ({origin})", soft_wrap=True)
+    rest = ", ".join(name for name, _, origin, _ in lines if origin == "default")
+    console.print("Left as they are (docs/operating.md says what each does):")
+    console.print(Padding(rest, (0, 0, 1, 3), expand=False))
     for finding in findings:
-        console.print(f"{SYMBOLS[finding.state]} {finding.about}: {escape(finding.sentence)}")
+        console.print(_hanging(SYMBOLS[finding.state], f"{finding.about}: {finding.sentence}"))
+
+
+def _hanging(mark: str, text: str) -> Table:
+    """A mark, and beside it a text that wraps at words and stays beside it."""
+    table = Table.grid(padding=(0, 1))
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    table.add_row(mark, escape(text))
+    return table
 
 
 def _data(settings: Settings) -> Iterator[Finding]:
     try:
         with open_context(settings, schedules=False) as ctx:
             jobs = len(ctx.queries.jobs())
-        yield Finding("data store", "good", f"{settings.imgbatch_data} is ready, {jobs} jobs in it.")
+        yield Finding("data store", "good", f"{settings.imgbatch_data} is ready, {count(jobs, 'job')} in it.")
     except (StoreError, SettingsError) as problem:
         yield Finding("data store", "wrong", str(problem))
 

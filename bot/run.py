@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
+from rich.padding import Padding
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
@@ -28,6 +30,7 @@ from bot.watch.summary import Summary, summarise
 from bot.watch.words import count, duration
 from providers import catalogue
 from providers.base import Lane
+from providers.catalogue import ModelCard
 from storage.records import Job, Row
 from storage.states import FINAL_ITEMS, ItemState, JobState
 
@@ -127,9 +130,13 @@ def _deliver(ctx: Context, job_id: str, options: RunOptions) -> int:
 
 
 def _print_summary(summary: Summary, folder: Path) -> None:
-    print(summary.headline)
+    out = Console(highlight=False)
+    out.print(escape(summary.headline), soft_wrap=not out.is_terminal)
     for line in summary.lines:
-        print(f"  {line}")
+        if out.is_terminal:
+            out.print(Padding(escape(line), (0, 0, 0, 2), expand=False))
+        else:
+            print(f"  {line}")  # a program reads one line as one
     print(f"pictures: {folder}")
 
 
@@ -167,20 +174,25 @@ def _headline(plan: Plan) -> dict[str, Any]:
 def _print_plan(plan: Plan, bad: list[Row]) -> None:
     err.print(
         f"{count(plan.rows, 'row')}, {count(plan.items, 'picture')}: "
-        f"{plan.to_generate:,} to generate, {plan.duplicates:,} copied from duplicates, "
+        f"{plan.to_generate:,} to make, {plan.duplicates:,} copied from duplicates, "
         f"{count(plan.bad_rows, 'bad row')}."
     )
     for name, number in plan.models.items():
-        err.print(f"  {escape(name)}: {count(number, 'picture')}")
+        _print_below(f"{number:,} with {name}")
     for lane, quote in plan.quotes.items():
-        mark = "→" if lane is plan.lane else " "
-        err.print(f"  {mark} {lane}: {price_words(quote)}, usually about {_about(quote.seconds)}")
+        chosen = " (chosen)" if lane is plan.lane else ""
+        _print_below(f"{lane}{chosen}: {price_words(quote)}, usually about {_about(quote.seconds)}")
     for warning in plan.warnings:
-        err.print(f"  note: {escape(warning)}")
+        _print_below(f"note: {warning}")
     for row in bad:
-        err.print(f"  line {row.line}: {escape(row.problem or '')}")
+        _print_below(f"line {row.line}: {row.problem or ''}")
     if plan.bad_rows > len(bad):
-        err.print(f"  … and {plan.bad_rows - len(bad):,} more bad rows")
+        _print_below(f"… and {plan.bad_rows - len(bad):,} more bad rows")
+
+
+def _print_below(text: str) -> None:
+    """Indented, and so where it is too long for a line."""
+    err.print(Padding(escape(text), (0, 0, 0, 2), expand=False))
 
 
 def price_words(quote: LaneQuote) -> str:
@@ -255,18 +267,48 @@ def show_models(as_json: bool) -> int:
     if as_json:
         print_json([card.model_dump(mode="json") for card in cards])
         return 0
-    table = Table("provider", "model", "lanes", "USD a picture", "refs", "status", box=None, pad_edge=False)
-    for card in cards:
-        price = card.price(Lane.LIVE, card.default_size, None)
-        shown = "unknown" if price is None else f"{price.low:f}"
-        status = (
-            f"shut down {card.shutdown}" + (f", use {card.successor}" if card.successor else "")
-            if card.retired(today)
-            else f"until {card.shutdown}"
-            if card.shutdown
-            else ""
-        )
-        lanes = "+".join(sorted(lane.value for lane in card.lanes))
-        table.add_row(card.provider, card.id, lanes, shown, str(card.references), status)
-    Console(width=max(100, Console().width)).print(table)
+    console = Console(highlight=False)
+    for provider in dict.fromkeys(card.provider for card in cards):
+        mine = [card for card in cards if card.provider == provider]
+        console.print(_models_table(provider, [card for card in mine if not card.retired(today)]))
+        gone = [card for card in mine if card.retired(today)]
+        if gone:
+            console.print(
+                Padding(
+                    escape(f"shut down: {'; '.join(_gone(card) for card in gone)}"),
+                    (0, 0, 0, 2),
+                    expand=False,
+                )
+            )
+        console.print()
+    console.print(
+        "USD for one picture of the model's usual size; refs: reference pictures it takes; until: shut down "
+        "then. `imgbatch doctor` says which keys are set. Prices of your own: IMGBATCH_CATALOGUE."
+    )
     return 0
+
+
+def _models_table(provider: str, cards: Sequence[ModelCard]) -> Table:
+    table = Table(box=None, pad_edge=False, title=f"[bold]{escape(provider)}[/]", title_justify="left")
+    table.add_column("  model", no_wrap=True, min_width=34)
+    table.add_column("batch", justify="right", no_wrap=True, min_width=9)
+    table.add_column("live", justify="right", no_wrap=True, min_width=9)
+    table.add_column("refs", justify="right", no_wrap=True)
+    table.add_column("until", no_wrap=True)
+    for card in cards:
+        prices = [_price_of(card, lane) for lane in (Lane.BATCH, Lane.LIVE)]
+        until = str(card.shutdown) if card.shutdown else ""
+        table.add_row(f"  {escape(card.id)}", *prices, str(card.references), until)
+    return table
+
+
+def _price_of(card: ModelCard, lane: Lane) -> str:
+    """What a picture costs in this lane; a dash where the model has no such lane."""
+    if lane not in card.lanes:
+        return "–"
+    price = card.price(lane, card.default_size, None)
+    return f"{price.low.normalize():f}" if price else "unknown"
+
+
+def _gone(card: ModelCard) -> str:
+    return f"{card.id} ({card.shutdown}" + (f", use {card.successor})" if card.successor else ")")

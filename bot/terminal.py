@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
+import sys
+import textwrap
 from typing import Any, NoReturn
 
 import typer
@@ -10,8 +13,17 @@ import typer
 
 def fail(sentence: str, code: int = 2) -> NoReturn:
     """One sentence on standard error, and out."""
-    typer.echo(f"imgbatch: {sentence}", err=True)
+    complain(sentence)
     raise typer.Exit(code)
+
+
+def complain(sentence: str) -> None:
+    """One sentence on standard error; on a terminal it is broken between words, elsewhere never."""
+    said = f"imgbatch: {sentence}"
+    if sys.stderr.isatty():
+        width = shutil.get_terminal_size().columns
+        said = textwrap.fill(said, width, break_long_words=False, break_on_hyphens=False)
+    typer.echo(said, err=True)
 
 
 def print_json(value: Any) -> None:
