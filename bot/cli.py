@@ -31,13 +31,17 @@ Sheet = Annotated[
 TemplateOption = Annotated[
     str | None, typer.Option("--template", "-t", help="Prompt with {{ column }} in it, or @FILE.")
 ]
-ProviderOption = Annotated[str | None, typer.Option(help="Who makes the pictures, e.g. openai or sketch.")]
+ProviderOption = Annotated[
+    str | None,
+    typer.Option(help="Who makes the pictures, e.g. openai; several with commas: the first that can."),
+]
 ModelOption = Annotated[str | None, typer.Option(help="Which model; see `imgbatch models`.")]
 SizeOption = Annotated[str | None, typer.Option(help="Size to deliver, WIDTHxHEIGHT in pixels.")]
 QualityOption = Annotated[str | None, typer.Option(help="The model's quality word, e.g. low, medium, high.")]
 BackgroundOption = Annotated[str | None, typer.Option(help="opaque or transparent, where the model can.")]
 VariantsOption = Annotated[int, typer.Option(min=1, max=20, help="Pictures for each prompt.")]
 LaneOption = Annotated[Literal["batch", "live"], typer.Option(help="batch: half price, hours. live: now.")]
+OffPeakOption = Annotated[bool, typer.Option("--off-peak", help="Send nothing before the off-peak hours.")]
 BudgetOption = Annotated[str | None, typer.Option(help="Refuse the job if it may cost more, in USD.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else on standard output.")]
 
@@ -72,6 +76,7 @@ def run(
     variants: VariantsOption = 1,
     lane: LaneOption = "batch",
     budget: BudgetOption = None,
+    off_peak: OffPeakOption = False,
     out: Annotated[Path | None, typer.Option(help="Folder for the pictures; default pictures/JOB.")] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Start without asking.")] = False,
     strict: Annotated[bool, typer.Option(help="Do not start if any row is bad.")] = False,
@@ -84,7 +89,9 @@ def run(
     """
     from bot.run import RunOptions, run_sheet
 
-    wanted = _wanted(sheet, template, provider, model, size, quality, background, variants, lane, budget)
+    wanted = _wanted(
+        sheet, template, provider, model, size, quality, background, variants, lane, budget, off_peak
+    )
     options = RunOptions(
         out=out, ask=not yes and sys.stdin.isatty(), strict=strict, again=again, as_json=as_json
     )
@@ -103,12 +110,15 @@ def plan(
     variants: VariantsOption = 1,
     lane: LaneOption = "batch",
     budget: BudgetOption = None,
+    off_peak: OffPeakOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Say what a job would do and cost. Sends nothing, spends nothing, keeps nothing."""
     from bot.run import show_plan
 
-    wanted = _wanted(sheet, template, provider, model, size, quality, background, variants, lane, budget)
+    wanted = _wanted(
+        sheet, template, provider, model, size, quality, background, variants, lane, budget, off_peak
+    )
     raise typer.Exit(_guarded(show_plan, wanted, as_json))
 
 
@@ -215,7 +225,9 @@ def _wanted(
     variants: int,
     lane: str,
     budget: str | None,
+    off_peak: bool,
 ) -> Any:
+    from bot.intake.options import read_route
     from bot.intake.spec import JobSpec
     from bot.pipeline.create import Wanted
     from providers.base import Lane, Size
@@ -225,7 +237,9 @@ def _wanted(
     try:
         spec = JobSpec(
             template=_template(template),
-            provider=provider,
+            provider=None if provider and "," in provider else provider,
+            route=read_route(provider) if provider and "," in provider else (),
+            off_peak=off_peak,
             model=model,
             size=Size.parse(size) if size else None,
             quality=quality,

@@ -10,7 +10,7 @@ import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import time, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -94,6 +94,10 @@ class Settings(BaseModel):
     imgbatch_format: str = Field(default="webp", description="Format of the web files: webp, jpeg or png")
     imgbatch_quality: int = Field(default=82, ge=1, le=100, description="Quality of the web files")
     imgbatch_fit: str = Field(default="cover", description="cover, contain, inside or stretch")
+    imgbatch_off_peak_from: time = Field(
+        default=time(2), description="When off-peak hours begin, UTC, for jobs with off_peak=true"
+    )
+    imgbatch_off_peak_until: time = Field(default=time(8), description="When off-peak hours end, UTC")
     imgbatch_disclosure: bool = Field(
         default=True, description="Write the AI-disclosure label into the files"
     )
@@ -238,6 +242,15 @@ class Policy:
             render=RenderPolicy(
                 format=settings.imgbatch_format,  # type: ignore[arg-type]  # checked by Settings
                 quality=settings.imgbatch_quality,
+    breaker_floor: float = 0.5
+    """A provider of whose recent answers fewer than this share were pictures is left alone for `pause`."""
+    breaker_samples: int = 20
+    """So many answers, at least, before that is judged; twice as many of the newest are looked at."""
+    breaker_tries: int = 5
+    """Turned away so often in a row, one submission is enough to leave the provider alone."""
+    off_peak_from: time = time(2)
+    """UTC."""
+    off_peak_until: time = time(8)
                 fit=settings.imgbatch_fit,  # type: ignore[arg-type]
                 disclosure=settings.imgbatch_disclosure,
             ),
@@ -245,3 +258,5 @@ class Policy:
                 success_target=settings.imgbatch_target_rate, success_alert=settings.imgbatch_alert_rate
             ),
         )
+            off_peak_from=settings.imgbatch_off_peak_from,
+            off_peak_until=settings.imgbatch_off_peak_until,

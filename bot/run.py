@@ -23,6 +23,7 @@ from bot.pipeline.create import PLAN, Wanted, create_job, digest, plan_sheet
 from bot.pipeline.export import audit, report, write_pictures, write_results
 from bot.pipeline.plan import LaneQuote, Plan
 from bot.pipeline.rescue import clear_drafts
+from bot.pipeline.start import start
 from bot.runtime import Context, now
 from bot.scheduler import pipeline_ticks, ticking
 from bot.terminal import fail, print_json
@@ -76,7 +77,7 @@ def run_sheet(wanted: Wanted, options: RunOptions) -> int:
         else:
             err.print(f"Job {job.id} of the same sheet and options is unfinished: going on with it.")
         if job.state is JobState.PLANNED:
-            ctx.store.start_job(job.id, now())
+            start(ctx, job, now())
         _work(ctx, job.id)
         return _deliver(ctx, job.id, options)
 

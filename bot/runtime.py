@@ -56,3 +56,5 @@ class Context:
     chance: Callable[[], float] = chance
     sending: set[str] = field(default_factory=set)
     """Submissions whose call is being made by this process now: not orphans."""
+    buckets: dict[str, tuple[float, datetime]] = field(default_factory=dict)
+    """What may still be asked of a provider at once, and when that was so (`bot.pipeline.cadence`)."""

@@ -21,6 +21,7 @@ Tick = Callable[[datetime], int]
 EVERY_SECONDS: Mapping[str, float] = {
     "rescue": 2,
     "collect": 0.5,
+    "reroute": 2,
     "assemble": 0.5,
     "submit": 0.5,
     "poll": 1,

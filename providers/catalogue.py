@@ -116,6 +116,8 @@ class Limits(_Frozen):
     open_submissions: int | None = None
     submissions_per_hour: int | None = None
     requests_per_second: float | None = None
+    requests_per_minute: float | None = None
+    """Both of the live lane."""
     concurrency: int = 4
     """Live calls at once."""
 

@@ -40,6 +40,20 @@ class Clock:
     """From sending to answer, over attempts that made a picture."""
 
 
+@dataclass(frozen=True, slots=True)
+class Probing:
+    """Submissions to a provider since a moment."""
+
+    prepared: int
+    """Written down, not sent (whenever they were)."""
+    under_way: int
+    accepted: int
+    held: int
+    """Sent and turned away."""
+    outcomes: Mapping[str, int]
+    """Answers of items, by outcome."""
+
+
 class Queries(Reader):
     """The reading side of the data store."""
 
@@ -236,6 +250,14 @@ class Queries(Reader):
             good, bad = c.execute(query).one()
         return good, bad
 
+    def calling(self, provider: str) -> int:
+        """Submissions of a provider whose call is under way."""
+        query = select(func.count()).where(
+            SUBMISSION.c.provider == provider, SUBMISSION.c.state == SubmissionState.SENDING
+        )
+        with self._reading() as c:
+            return int(c.execute(query).scalar_one())
+
     def live_calls(self, provider: str) -> int:
         """Live submissions of a provider that are prepared or being sent."""
         query = select(func.count()).where(
@@ -245,6 +267,103 @@ class Queries(Reader):
         )
         with self._reading() as c:
             return int(c.execute(query).scalar_one())
+
+    def prepared(self, job_id: str, providers: Iterable[str]) -> Sequence[Submission]:
+        """A job's submissions to these providers that are written down and not sent."""
+        query = select(SUBMISSION).where(
+            SUBMISSION.c.job_id == job_id,
+            SUBMISSION.c.state == SubmissionState.PREPARED,
+            SUBMISSION.c.provider.in_(list(providers)),
+        )
+        return self._all(Submission, query.order_by(SUBMISSION.c.id))
+
+    # --- how providers do --------------------------------------------------------------------------
+
+    def recent_answers(
+        self, since: datetime, outcomes: Iterable[str], most: int
+    ) -> Sequence[tuple[str, str, datetime]]:
+        """(provider, outcome, time) of the newest answers of these outcomes, newest first.
+
+        Among answers of the same time, which one settling of a batch gives, the order does not depend on the
+        outcome.
+        """
+        newest = (
+            select(ATTEMPT.c.submission_id, ATTEMPT.c.outcome, ATTEMPT.c.answered_at)
+            .where(ATTEMPT.c.answered_at >= since, ATTEMPT.c.outcome.in_(list(outcomes)))
+            .order_by(ATTEMPT.c.answered_at.desc(), ATTEMPT.c.item)
+            .limit(most)
+            .subquery()
+        )
+        query = select(SUBMISSION.c.provider, newest.c.outcome, newest.c.answered_at).join(
+            SUBMISSION, SUBMISSION.c.id == newest.c.submission_id
+        )
+        with self._reading() as c:
+            found = c.execute(query.order_by(newest.c.answered_at.desc())).all()
+        return [(provider, outcome, at) for provider, outcome, at in found]
+
+    def turned_away(self, since: datetime, kinds: Iterable[str]) -> Mapping[str, tuple[int, int]]:
+        """By provider: how often what still waits to be sent was turned away for such a failure, in all and
+        the most for one submission.
+        """
+        query = (
+            select(SUBMISSION.c.provider, func.sum(SUBMISSION.c.tries), func.max(SUBMISSION.c.tries))
+            .where(
+                SUBMISSION.c.state == SubmissionState.PREPARED,
+                SUBMISSION.c.held_for.in_(list(kinds)),
+                SUBMISSION.c.sent_at >= since,
+            )
+            .group_by(SUBMISSION.c.provider)
+        )
+        with self._reading() as c:
+            return {provider: (int(total), int(most)) for provider, total, most in c.execute(query)}
+
+    def probing(self, provider: str, since: datetime, kinds: Iterable[str]) -> Probing:
+        """What became of the submissions sent to a provider since then; `kinds` count as turned away."""
+        sent = SUBMISSION.c.sent_at >= since
+        state = SUBMISSION.c.state
+        counts = select(
+            func.count().filter(state == SubmissionState.PREPARED),
+            func.count().filter(and_(sent, state.in_([SubmissionState.SENDING, SubmissionState.OPEN]))),
+            func.count().filter(and_(sent, state.in_([SubmissionState.OPEN, SubmissionState.SETTLED]))),
+            func.count().filter(
+                and_(sent, state == SubmissionState.PREPARED, SUBMISSION.c.held_for.in_(list(kinds)))
+            ),
+        ).where(SUBMISSION.c.provider == provider)
+        answers = (
+            select(ATTEMPT.c.outcome, func.count())
+            .join(SUBMISSION, SUBMISSION.c.id == ATTEMPT.c.submission_id)
+            .where(SUBMISSION.c.provider == provider, sent, ATTEMPT.c.outcome.is_not(None))
+            .group_by(ATTEMPT.c.outcome)
+        )
+        with self._reading() as c:
+            prepared, under_way, accepted, held = c.execute(counts).one()
+            outcomes = {outcome: int(count) for outcome, count in c.execute(answers)}
+        return Probing(prepared, under_way, accepted, held, outcomes)
+
+    def waiting_at(self, job_id: str, provider: str, limit: int, after: int = 0) -> Sequence[Item]:
+        """Items that wait to be sent to a provider, lowest number first, from number `after` on."""
+        query = select(ITEM).where(
+            ITEM.c.job_id == job_id,
+            ITEM.c.state == ItemState.WAITING,
+            ITEM.c.provider == provider,
+            ITEM.c.number > after,
+        )
+        return self._all(Item, query.order_by(ITEM.c.number).limit(limit))
+
+    def most_it_may_cost(self, job_id: str) -> Decimal:
+        """The highest the job may come to, in USD, as far as prices are known.
+
+        What was billed; the list price of what is open or of unknown cost; that of what is still to be sent.
+        """
+        due = func.coalesce(ATTEMPT.c.cost, ATTEMPT.c.quoted, 0)
+        spent = select(func.coalesce(func.sum(due), 0)).where(
+            ATTEMPT.c.job_id == job_id, ATTEMPT.c.billed != "no"
+        )
+        to_come = select(func.coalesce(func.sum(ITEM.c.quoted_high), 0)).where(
+            ITEM.c.job_id == job_id, ITEM.c.state.in_([ItemState.PLANNED, ItemState.WAITING])
+        )
+        with self._reading() as c:
+            return Decimal(c.execute(spent).scalar_one() or 0) + Decimal(c.execute(to_come).scalar_one() or 0)
 
     def unfinished_submissions(self, job_id: str) -> int:
         query = select(func.count()).where(

@@ -131,6 +131,8 @@ class Submission:
     completed: int = 0
     failed: int = 0
     note: str = ""
+    held_for: str | None = None
+    """The failure kind for which it was last turned away."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from sqlalchemy import (
     Connection,
     String,
     and_,
+    case,
     cast,
     delete,
     func,
@@ -116,12 +117,14 @@ class Store:
 
     # --- what a person decides ---------------------------------------------------------------------
 
-    def start_job(self, job_id: str, at: datetime) -> None:
-        """PLANNED -> RUNNING: originals wait to be sent, duplicates wait for their originals."""
+    def start_job(self, job_id: str, at: datetime, due_at: datetime | None = None) -> None:
+        """PLANNED -> RUNNING: originals wait to be sent, not before `due_at`; duplicates wait for them."""
         with self._writer.transaction() as c:
             self._move_one(c, "job", job_id, job_id, JobEvent.START, at, started_at=at)
             mine = ITEM.c.job_id == job_id
-            self._move_items(c, ItemEvent.CONFIRM, [mine, ITEM.c.duplicate_of.is_(None)], at, due_at=at)
+            self._move_items(
+                c, ItemEvent.CONFIRM, [mine, ITEM.c.duplicate_of.is_(None)], at, due_at=due_at or at
+            )
             self._move_items(c, ItemEvent.CONFIRM_COPY, [mine, ITEM.c.duplicate_of.is_not(None)], at)
 
     def cancel_job(self, job_id: str, at: datetime) -> int:
@@ -214,10 +217,48 @@ class Store:
                 tries=SUBMISSION.c.tries + 1,
             )
 
-    def hold(self, submission: Submission, at: datetime, due_at: datetime, note: str) -> None:
-        """Certainly not accepted; to be sent again at `due_at`."""
+    def hold(
+        self, submission: Submission, at: datetime, due_at: datetime, note: str, kind: str | None = None
+    ) -> None:
+        """Certainly not accepted; to be sent again at `due_at`. `kind`: why it was turned away."""
         with self._writer.transaction() as c:
-            self._move_submission(c, submission, SubmissionEvent.HOLD, at, due_at=due_at, note=note)
+            self._move_submission(
+                c, submission, SubmissionEvent.HOLD, at, due_at=due_at, note=note, held_for=kind
+            )
+
+    def withdraw(self, submission: Submission, at: datetime, note: str) -> int:
+        """Take apart what has certainly not been sent; how many items wait again.
+
+        Raises StaleTransitionError if its call has begun meanwhile.
+        """
+        with self._writer.transaction() as c:
+            self._move_submission(
+                c, submission, SubmissionEvent.WITHDRAW, at, due_at=None, ended_at=at, note=note
+            )
+            self._not_sent(c, submission.id, at)
+            return self._move_items(c, ItemEvent.UNPACK, _of(submission), at, note=submission.id, due_at=at)
+
+    def reroute(
+        self, job_id: str, numbers: Sequence[int], source: str, at: datetime, note: str, **values: Any
+    ) -> int:
+        """Items that wait for provider `source` are to be made by another, as `values` say; how many.
+
+        No change of state, but a line of history each. What has been sent before goes out at once; what has
+        not keeps its time. An item that has moved meanwhile is left alone.
+        """
+        moved = 0
+        due = case((ITEM.c.sends > 0, literal(at, Utc())), else_=ITEM.c.due_at)
+        for start in range(0, len(numbers), IN_LIST):
+            chosen = and_(
+                ITEM.c.job_id == job_id,
+                ITEM.c.number.in_(numbers[start : start + IN_LIST]),
+                ITEM.c.provider == source,
+                ITEM.c.state == ItemState.WAITING,
+            )
+            with self._writer.transaction() as c:
+                self._write_history(c, chosen, "reroute", ItemState.WAITING, at, note)
+                moved += c.execute(update(ITEM).where(chosen).values(due_at=due, **values)).rowcount
+        return moved
 
     def accept(
         self, submission: Submission, handle: Mapping[str, Any], at: datetime, due_at: datetime
@@ -298,6 +339,23 @@ class Store:
                 update(SUBMISSION).where(SUBMISSION.c.id == submission.id).values(due_at=due_at, **values)
             )
 
+    def wake(self, provider: str, handle_ids: Sequence[str], at: datetime) -> int:
+        """Let open submissions be asked about now instead of later; how many that changes.
+
+        A poll that is under way writes its own next time over it: a hint may get lost, and costs a wait.
+        """
+        with self._writer.transaction() as c:
+            return c.execute(
+                update(SUBMISSION)
+                .where(
+                    SUBMISSION.c.provider == provider,
+                    SUBMISSION.c.state == SubmissionState.OPEN,
+                    SUBMISSION.c.due_at > at,
+                    SUBMISSION.c.handle["id"].as_string().in_(handle_ids),
+                )
+                .values(due_at=at)
+            ).rowcount
+
     # --- collecting --------------------------------------------------------------------------------
 
     def move_item(self, item: Item, event: ItemEvent, at: datetime, note: str = "", **values: Any) -> None:
@@ -362,13 +420,17 @@ class Store:
         return stopped + self._move_items(c, ItemEvent.CANCEL, [ITEM.c.job_id == job_id, idle], at)
 
     def _withdraw_items(self, c: Connection, job_id: str, submission_id: str, at: datetime) -> int:
+        self._not_sent(c, submission_id, at)
+        return self._move_items(
+            c, ItemEvent.CANCEL, [ITEM.c.job_id == job_id, ITEM.c.submission_id == submission_id], at
+        )
+
+    @staticmethod
+    def _not_sent(c: Connection, submission_id: str, at: datetime) -> None:
         c.execute(
             update(ATTEMPT)
             .where(ATTEMPT.c.submission_id == submission_id)
             .values(outcome="not_sent", billed="no", cost=Decimal(0), answered_at=at)
-        )
-        return self._move_items(
-            c, ItemEvent.CANCEL, [ITEM.c.job_id == job_id, ITEM.c.submission_id == submission_id], at
         )
 
     def _move_submission(
@@ -376,8 +438,8 @@ class Store:
     ) -> None:
         self._move_one(c, "submission", submission.id, submission.job_id, event, at, **values)
 
-    @staticmethod
     def _move_items(
+        self,
         c: Connection,
         event: ItemEvent,
         where: Sequence[ColumnElement[bool]],
@@ -388,19 +450,25 @@ class Store:
         moves = sources(event)
         (to,) = set(moves.values())
         chosen = and_(ITEM.c.state.in_(list(moves)), *where)
+        self._write_history(c, chosen, event.value, to, at, note)
+        return c.execute(update(ITEM).where(chosen).values(state=to.value, moved_at=at, **values)).rowcount
+
+    @staticmethod
+    def _write_history(
+        c: Connection, chosen: ColumnElement[bool], event: str, to: StrEnum, at: datetime, note: str
+    ) -> None:
         history = select(
             literal(at, Utc()),
             ITEM.c.job_id,
             literal("item"),
             cast(ITEM.c.number, String),
-            literal(event.value),
+            literal(event),
             ITEM.c.state,
             literal(to.value),
             literal(note),
         ).where(chosen)
         names = ["at", "job_id", "subject", "subject_id", "event", "from_state", "to_state", "note"]
         c.execute(insert(EVENT).from_select(names, history))
-        return c.execute(update(ITEM).where(chosen).values(state=to.value, moved_at=at, **values)).rowcount
 
     @staticmethod
     def _move_one(

@@ -154,7 +154,7 @@ class ItemTable(SQLModel, table=True):
 
 class AttemptTable(SQLModel, table=True):
     __tablename__ = "attempt"
-    __table_args__ = (Index(None, "submission_id"),)
+    __table_args__ = (Index(None, "submission_id"), Index(None, "answered_at"))
 
     job_id: str = Field(primary_key=True)
     item: int = Field(primary_key=True)
@@ -199,6 +199,7 @@ class SubmissionTable(SQLModel, table=True):
     completed: int = 0
     failed: int = 0
     note: str = Field(default="", sa_type=Text)
+    held_for: str | None = None
 
 
 class EventTable(SQLModel, table=True):

@@ -17,6 +17,7 @@ from bot.config import Policy
 from bot.intake.spec import JobSpec
 from bot.pipeline.create import Wanted, create_job
 from bot.pipeline.rounds import one_round
+from bot.pipeline.start import start
 from bot.runtime import Context
 from providers import catalogue
 from providers.base import Provider
@@ -116,7 +117,7 @@ def planned(ctx: Context, path: Path, template: str | None = "{{ prompt }}", **o
 def started(ctx: Context, path: Path, template: str | None = "{{ prompt }}", **options: Any) -> Job:
     """The same, and a person pressed Start."""
     job = planned(ctx, path, template, **options)
-    ctx.store.start_job(job.id, ctx.clock())
+    start(ctx, job, ctx.clock())
     return job
 
 

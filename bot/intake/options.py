@@ -49,6 +49,9 @@ class Changes:
     lane: Lane | None = None
     budget_usd: Decimal | None = None
     title: str | None = None
+    route: tuple[str, ...] | None = None
+    """Several providers behind `provider=`, in the order wanted."""
+    off_peak: bool | None = None
 
     def apply(self, spec: JobSpec, template: str | None = None) -> JobSpec:
         """The spec with these options, and with the template if there is one."""
@@ -95,6 +98,19 @@ def _lower_word(text: str) -> str:
     return _word(text.lower())
 
 
+def read_route(text: str) -> tuple[str, ...]:
+    """Providers in the order wanted, each once. Raises ValueError with a sentence."""
+    names = [_lower_word(name.strip()) for name in text.split(",") if name.strip()]
+    return tuple(dict.fromkeys(names))
+
+
+def _yes_or_no(text: str) -> bool:
+    word = text.lower()
+    if word not in ("true", "yes", "on", "1", "false", "no", "off", "0"):
+        raise ValueError(f"{quoted(text)} is neither yes nor no; write true or false")
+    return word in ("true", "yes", "on", "1")
+
+
 def _title(text: str) -> str:
     flat = " ".join(text.split())
     if not flat or len(flat) > MAX_TITLE_CHARACTERS:
@@ -105,6 +121,7 @@ def _title(text: str) -> str:
 _READ: Mapping[str, Callable[[str], Any]] = MappingProxyType(
     {
         "provider": _lower_word,
+        "route": read_route,
         "model": _models,
         "size": check_size,
         "quality": _lower_word,
@@ -113,6 +130,7 @@ _READ: Mapping[str, Callable[[str], Any]] = MappingProxyType(
         "lane": _lane,
         "budget_usd": _budget,
         "title": _title,
+        "off_peak": _yes_or_no,
         "template": str,
     }
 )
@@ -252,6 +270,8 @@ def _read(found: re.Match[str]) -> tuple[str, Any, int] | None:
         value, end = trimmed or value, end - (len(value) - len(trimmed) if trimmed else 0)
     elif found["double"] is not None:
         value = re.sub(r"\\([\"\\])", r"\1", value)
+    if name == "provider" and "," in value:
+        name = "route"
     try:
         return name, _READ[name](value), end
     except ValueError as problem:

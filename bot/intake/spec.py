@@ -27,6 +27,10 @@ class JobSpec:
     budget_usd: Decimal | None = None
     """The job is refused when its highest price passes this."""
     title: str = ""
+    route: tuple[str, ...] = ()
+    """Providers in the order wanted: each picture is made by the first that can make it and works."""
+    off_peak: bool = False
+    """Nothing is sent before the operator's off-peak hours begin."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import BinaryIO
 
+from bot.pipeline.breaker import PROBES, SPEAKING, Standing, standing
 from bot.pipeline.plan import Chunk
 from bot.runtime import Context
 from providers.base import ImageRequest, Lane, Reference, Refused, Size
@@ -43,7 +44,7 @@ def _assemble_job(ctx: Context, job: Job, now: datetime) -> int:
     """One pass over the job's due items. A crash leaves at most payload files nobody refers to."""
     open_by_kind: dict[tuple[str, ...], _Open] = {}
     prepared = 0
-    room = _Room(ctx)
+    room = _Room(ctx, now)
     try:
         for item in _due(ctx, job, now):
             if not room.take(item):
@@ -77,16 +78,27 @@ def _assemble_job(ctx: Context, job: Job, now: datetime) -> int:
 
 
 class _Room:
-    """Which items may be packed now: not for a paused provider, and live ones only as fast as they leave."""
+    """Which items may be packed now: none for a paused provider, a few for one that is tried again, and live
+    ones only as fast as they leave.
+    """
 
-    def __init__(self, ctx: Context) -> None:
+    def __init__(self, ctx: Context, now: datetime) -> None:
         self._ctx = ctx
-        self._paused = set(ctx.notices.pauses())
+        self._pauses = ctx.notices.pauses()
+        self._standing = {name: standing(pause, now) for name, pause in self._pauses.items()}
+        self._probes_left: dict[str, int] = {}
         self._live_left: dict[str, int] = {}
 
     def take(self, item: Item) -> bool:
-        if item.provider in self._paused or item.provider not in self._ctx.providers:
+        if item.provider not in self._ctx.providers:
             return False
+        match self._standing.get(item.provider, Standing.CLOSED):
+            case Standing.OPEN:
+                return False
+            case Standing.HALF_OPEN:
+                return self._probe(item.provider)
+            case Standing.CLOSED:
+                pass
         if item.lane != Lane.LIVE:
             return True
         if item.provider not in self._live_left:
@@ -95,6 +107,13 @@ class _Room:
             self._live_left[item.provider] = max(0, 4 * card.limits.concurrency - waiting)
         self._live_left[item.provider] -= 1
         return self._live_left[item.provider] >= 0
+
+    def _probe(self, provider: str) -> bool:
+        if provider not in self._probes_left:
+            out = self._ctx.queries.probing(provider, self._pauses[provider].until, SPEAKING)
+            self._probes_left[provider] = 0 if out.prepared or out.under_way else PROBES
+        self._probes_left[provider] -= 1
+        return self._probes_left[provider] >= 0
 
 
 def _due(ctx: Context, job: Job, now: datetime) -> Iterator[Item]:

@@ -5,19 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
+from bot.pipeline.breaker import LASTING, OUTAGE, UNREACHABLE
+from bot.pipeline.start import first_due
 from bot.runtime import Context
-from bot.watch.alerts import Alert, job_alerts, provider_alerts
+from bot.watch.alerts import Alert, Rule, job_alerts, provider_alerts, provider_key
 from bot.watch.facts import Example, ExpiringResults, FailureGroup, JobFacts, PausedProvider, Quote
 from bot.watch.rates import Tally, Timing
 from providers.base import FailureKind
-from storage.records import Incident, Job
+from storage.records import Incident, Job, Pause
 from storage.states import ItemState, JobState, SubmissionState
 
 WATCHED = timedelta(minutes=10)
 """A finished job is looked at this long, so that its last alert is raised whatever the order of ticks."""
-
-WORTH_TELLING = frozenset({FailureKind.AUTH, FailureKind.QUOTA})
-"""Pauses that need a person; a short wait for a rate limit does not."""
 
 
 def attend(ctx: Context, now: datetime) -> int:
@@ -29,7 +28,11 @@ def attend(ctx: Context, now: datetime) -> int:
             continue
         found = job_alerts(facts(ctx, job), now, ctx.policy.rules, open_keys)
         opened += _open(ctx, found, now, job.id)
-        mine = {incident.key for incident in ctx.notices.incidents(job.id, open_only=True)}
+        mine = {
+            incident.key
+            for incident in ctx.notices.incidents(job.id, open_only=True)
+            if incident.rule != Rule.REROUTED
+        }
         for over in mine - {alert.key for alert in found}:
             ctx.notices.close_incident(over, now)
     return opened + _attend_providers(ctx, now)
@@ -38,13 +41,24 @@ def attend(ctx: Context, now: datetime) -> int:
 def _attend_providers(ctx: Context, now: datetime) -> int:
     paused = []
     for pause in ctx.notices.pauses().values():
-        if pause.until <= now:
-            ctx.notices.resume(pause.provider)
-        elif FailureKind(pause.kind) in WORTH_TELLING:
+        if pause.kind in LASTING:
+            kind = _SPOKEN_OF_AS.get(pause.kind) or FailureKind(pause.kind)
             waiting = ctx.queries.waiting_for(pause.provider)
-            kind = FailureKind(pause.kind)
             paused.append(PausedProvider(pause.provider, kind, pause.reason, pause.since, waiting))
+        elif pause.until <= now:
+            ctx.notices.resume(pause.provider)
     return _open(ctx, provider_alerts(paused, now), now, None)
+
+
+_SPOKEN_OF_AS: Mapping[str, FailureKind] = {
+    OUTAGE: FailureKind.SERVER_ERROR,
+    UNREACHABLE: FailureKind.TIMEOUT,
+}
+
+
+def paused_key(pause: Pause) -> str:
+    """The key of the incident that tells of a pause."""
+    return provider_key(pause.provider, pause.since)
 
 
 def _open(ctx: Context, alerts: list[Alert], now: datetime, job_id: str | None) -> int:
@@ -94,7 +108,7 @@ def facts(ctx: Context, job: Job) -> JobFacts:
         title=job.title,
         tally=tally(ctx, job),
         timing=Timing(
-            started_at=job.started_at or job.created_at,
+            started_at=first_due(job, ctx.policy, job.started_at or job.created_at),
             ended_at=job.finished_at,
             window=timedelta(seconds=job.window_seconds) if job.window_seconds else None,
             mean_item_time=timedelta(seconds=mean) if mean is not None else None,

@@ -10,7 +10,7 @@ import difflib
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -18,7 +18,7 @@ from typing import Any
 
 from bot.config import Policy
 from bot.intake.spec import JobSpec, Wish
-from bot.pipeline import prompts
+from bot.pipeline import prompts, routing
 from bot.watch.words import count, money
 from providers.base import Lane, Size
 from providers.catalogue import ModelCard, Price
@@ -141,8 +141,19 @@ class Planner:
     only (16 bytes of fingerprint each).
     """
 
-    def __init__(self, job_id: str, spec: JobSpec, cards: Cards, policy: Policy, now: datetime) -> None:
-        """Raises PlanError if the job as a whole names a provider, model or lane that cannot be used."""
+    def __init__(
+        self,
+        job_id: str,
+        spec: JobSpec,
+        cards: Cards,
+        policy: Policy,
+        now: datetime,
+        resting: Collection[str] = (),
+    ) -> None:
+        """Raises PlanError if the job as a whole names a provider, model or lane that cannot be used.
+
+        `resting`: providers that are left alone at present; a route comes to them last.
+        """
         self._job_id = job_id
         self._spec = spec
         self._cards = cards
@@ -154,6 +165,10 @@ class Planner:
         self._prices: dict[tuple[str, str, Lane, Size, str | None], Price | None] = {}
         self._chosen: dict[tuple[str | None, str | None], ModelCard] = {}
         self._lists: dict[tuple[str | None, str | None], list[ModelCard]] = {}
+        self._route = [n for n in spec.route if n not in resting] + [n for n in spec.route if n in resting]
+        if spec.route:
+            self.default = self._first_of_route()
+            return
         self.default, *_ = cards_asked = self._compared(spec.provider, spec.model)
         for card in cards_asked:
             if spec.lane not in card.lanes:
@@ -167,8 +182,48 @@ class Planner:
 
     def _cards_for(self, wish: Wish) -> Sequence[ModelCard]:
         spec = self._spec
+        if spec.route and wish.provider is None and wish.model in (None, spec.model):
+            return [self._routed(wish)]
         provider = wish.provider or (None if wish.model else spec.provider)
         return self._compared(provider, wish.model or spec.model)
+
+    def _first_of_route(self) -> ModelCard:
+        """The model a picture without wishes of its own is made by."""
+        spec = self._spec
+        for name in spec.route:
+            if name not in self._cards:
+                known = ", ".join(self._cards) or "none"
+                raise PlanError(f"There is no provider “{name}” here; set up are: {known}. {OTHERS}")
+        if spec.model and not any(spec.model in self._cards[name] for name in spec.route):
+            raise PlanError(
+                f"None of {', '.join(spec.route)} has a model “{spec.model}”; leave it out, or name one model"
+            )
+        need = routing.Need("any", spec.lane, spec.size, 0, spec.background, spec.quality, spec.model)
+        choice = routing.choose(self._route, self._cards, need, self._today)
+        if choice is None:
+            raise PlanError("; ".join(routing.objections(self._route, self._cards, need, self._today)))
+        return choice.card
+
+    def _routed(self, wish: Wish) -> ModelCard:
+        spec = self._spec
+        need = routing.Need(
+            prompt=wish.prompt,
+            lane=spec.lane,
+            size=wish.size or spec.size,
+            references=len(wish.references),
+            background=wish.background or spec.background,
+            quality=wish.quality or spec.quality,
+            model=spec.model,
+        )
+        choice = routing.choose(self._route, self._cards, need, self._today)
+        if choice is None:
+            raise PlanError("; ".join(routing.objections(self._route, self._cards, need, self._today)))
+        if choice.quality != need.quality and need.quality is not None:
+            own = f"its own, {choice.quality}, is used" if choice.quality else "it is left out"
+            self._totals.warnings.setdefault(
+                f"{choice.card.id} has no quality “{need.quality}”: {own}.", None
+            )
+        return choice.card
 
     def _compared(self, provider: str | None, model: str | None) -> Sequence[ModelCard]:
         """One card for each model of a comma list: the same wish on several models is a comparison."""
@@ -196,6 +251,8 @@ class Planner:
             raise PlanError(f"{card.id} cannot make a picture of the shape {wanted}; use a less extreme size")
         self._note_size(card, wanted, made)
         quality = wish.quality or spec.quality or card.default_quality
+        if spec.route:
+            quality = routing.known_quality(card, quality)
         if quality and card.qualities and quality not in card.qualities:
             raise PlanError(f"{card.id} has no quality “{quality}”; use {', '.join(card.qualities)}")
         background = wish.background or spec.background
@@ -309,7 +366,7 @@ class Planner:
             models=models,
             made_sizes=made_sizes,
             window_seconds=int(window.total_seconds()),
-            warnings=[*warnings, *totals.warnings, *self._retiring(cards)],
+            warnings=[*warnings, *totals.warnings, *self._retiring(cards), *self._conditions()],
         )
         _keep_budget(plan, self._spec, self._policy)
         return plan
@@ -324,6 +381,19 @@ class Planner:
             else:
                 low, high = low + price.low * number, high + price.high * number
         return LaneQuote(low, high, unpriced, _usual_seconds(lane, cards, models))
+
+    def _conditions(self) -> list[str]:
+        spec, policy = self._spec, self._policy
+        said = []
+        if len(spec.route) > 1:
+            said.append(
+                f"If {spec.route[0]} stops working, what is not yet sent goes on to the next of "
+                f"{', '.join(spec.route)}: the cost may differ from this quote."
+            )
+        if spec.off_peak:
+            begins, ends = f"{policy.off_peak_from:%H:%M}", f"{policy.off_peak_until:%H:%M}"
+            said.append(f"Nothing is sent before the off-peak hours, {begins} to {ends} UTC.")
+        return said
 
     def _retiring(self, cards: Sequence[ModelCard]) -> list[str]:
         return [

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from bot.config import Policy
 from bot.pipeline import settle, submit
-from bot.pipeline.attend import WORTH_TELLING
+from bot.pipeline.breaker import WORTH_TELLING, Standing, standing
 from bot.pipeline.retry import wait
 from bot.runtime import Context
 from providers.base import (
@@ -31,10 +31,11 @@ NEAR_EXPIRY = timedelta(hours=6)
 def poll(ctx: Context, now: datetime) -> int:
     """Ask about every open submission that is due, the most urgent first; how many were asked about.
 
-    A pause that a person must end stops this too; one for sending too fast does not, since results that
-    are ready may not last.
+    A pause that a person must end stops this too; one for sending too fast or for an outage does not, since
+    results that are ready may not last.
     """
-    paused = {name for name, pause in ctx.notices.pauses().items() if pause.kind in WORTH_TELLING}
+    pauses = ctx.notices.pauses().items()
+    paused = {n for n, p in pauses if p.kind in WORTH_TELLING and standing(p, now) is Standing.OPEN}
     asked = 0
     for submission in ctx.queries.due_submissions(SubmissionState.OPEN, now):
         if submission.provider in ctx.providers and submission.provider not in paused:

@@ -10,6 +10,7 @@ from bot.pipeline.attend import attend
 from bot.pipeline.collect import collect
 from bot.pipeline.finish import finish
 from bot.pipeline.poll import poll
+from bot.pipeline.reroute import reroute
 from bot.pipeline.rescue import rescue
 from bot.pipeline.submit import submit
 from bot.runtime import Context
@@ -20,6 +21,7 @@ Stage = Callable[[Context, datetime], int]
 STAGES: Mapping[str, Stage] = {
     "rescue": rescue,
     "collect": collect,
+    "reroute": reroute,
     "assemble": assemble,
     "submit": submit,
     "poll": poll,

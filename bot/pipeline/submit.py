@@ -10,6 +10,8 @@ from typing import Any
 
 from bot.config import Policy
 from bot.pipeline import settle
+from bot.pipeline.breaker import LASTING, WORTH_TELLING, Standing, standing
+from bot.pipeline.gate import Gate
 from bot.pipeline.retry import Again, decide, wait
 from bot.runtime import Context
 from providers.base import (
@@ -38,11 +40,10 @@ def submit(ctx: Context, now: datetime) -> int:
     on while the tick returns.
     """
     begun = 0
-    paused = ctx.notices.pauses()
-    for submission in ctx.queries.due_submissions(SubmissionState.PREPARED, now):
-        if submission.provider in paused or submission.id in ctx.sending:
-            continue
-        if submission.provider not in ctx.providers or not _may_send(ctx, submission, now):
+    due = ctx.queries.due_submissions(SubmissionState.PREPARED, now)
+    gate = Gate(ctx, now, due)
+    for submission in due:
+        if not gate.lets(submission):
             continue
         begun += 1
         ctx.sending.add(submission.id)
@@ -53,23 +54,8 @@ def submit(ctx: Context, now: datetime) -> int:
     return begun
 
 
-def _may_send(ctx: Context, submission: Submission, now: datetime) -> bool:
-    """Within the vendor's own limits on open submissions and, for batches, on creations an hour."""
-    card = ctx.providers[submission.provider].models.get(submission.model)
-    if card is None:
-        return False
-    most_open = card.limits.open_submissions
-    hourly = card.limits.submissions_per_hour if submission.lane == Lane.BATCH else None
-    if most_open is None and hourly is None:
-        return True
-    now_open, sent = ctx.queries.open_submissions(submission.provider, now - timedelta(hours=1))
-    # A live call that waits for a caller is not yet SENDING, and will be.
-    handed_over = len(ctx.sending) if submission.lane == Lane.LIVE else 0
-    return (most_open is None or now_open + handed_over < most_open) and (hourly is None or sent < hourly)
-
-
 def _send_live(ctx: Context, submission: Submission) -> None:
-    if submission.provider in ctx.notices.pauses():
+    if standing(ctx.notices.pauses().get(submission.provider), ctx.clock()) is Standing.OPEN:
         ctx.sending.discard(submission.id)  # still PREPARED; a later tick takes it up again
         return
     _send_once(ctx, submission)
@@ -97,7 +83,7 @@ def _send(ctx: Context, submission: Submission) -> None:
     except TellOperator as problem:
         now = ctx.clock()
         pause(ctx, submission.provider, problem, now)
-        ctx.store.hold(submission, now, now, note=str(problem))
+        ctx.store.hold(submission, now, now, note=str(problem), kind=problem.kind.value)
     except MaybeAccepted as problem:
         ctx.store.note_progress(submission, now + ctx.policy.look_up_after, note=str(problem))
     else:
@@ -145,12 +131,14 @@ def hold(ctx: Context, submission: Submission, problem: AskAgain) -> None:
     """Certainly not accepted: the same payload goes out again later."""
     now = ctx.clock()
     later = wait(submission.tries + 1, ctx.policy, ctx.chance(), problem.retry_after)
-    if submission.lane == Lane.LIVE and problem.retry_after:
+    known = ctx.notices.pauses().get(submission.provider)
+    lasting = known is not None and known.kind in LASTING
+    if submission.lane == Lane.LIVE and problem.retry_after and not lasting:
         # One "too many requests" speaks for all the calls that would follow it.
         ctx.notices.pause(
             submission.provider, problem.kind.value, str(problem), now, now + problem.retry_after
         )
-    ctx.store.hold(submission, now, now + later, note=str(problem))
+    ctx.store.hold(submission, now, now + later, note=str(problem), kind=problem.kind.value)
 
 
 def pause(ctx: Context, provider: str, problem: TellOperator, now: datetime) -> None:
@@ -160,6 +148,10 @@ def pause(ctx: Context, provider: str, problem: TellOperator, now: datetime) -> 
 
 def refuse(ctx: Context, submission: Submission, failure: Failure, now: datetime) -> None:
     """The provider took none of it: each item is tried again or ends, as for a failure of its own."""
+    if failure.kind.value in WORTH_TELLING:
+        ctx.notices.pause(
+            submission.provider, failure.kind.value, failure.message, now, now + ctx.policy.pause
+        )
     items = list(ctx.queries.submission_items(submission, [ItemState.SENDING, ItemState.IN_FLIGHT]))
     ctx.store.refuse(submission, _unsent(ctx, items, failure, now), now, note=failure.message)
 

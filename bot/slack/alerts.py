@@ -56,7 +56,7 @@ def _threads(desk: Desk, incident: Incident) -> list[Place]:
     """The job's own thread; for a provider's incident those of the running jobs that use it."""
     jobs = [incident.job_id] if incident.job_id else []
     if incident.job_id is None:
-        provider = incident.key.partition(":")[2]
+        provider = incident.key.partition(":")[2].partition("@")[0]
         running = desk.ctx.queries.jobs([JobState.RUNNING, JobState.CANCELLING])
         jobs = [job.id for job in running if job.provider == provider]
     threads = [desk.ctx.mail.thread(job_id) for job_id in jobs]

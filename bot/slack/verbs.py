@@ -8,6 +8,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from bot.pipeline.start import start
 from bot.runtime import Context
 from bot.slack import words as w
 from bot.slack.reach import Where
@@ -72,7 +73,7 @@ def do(ctx: Context, verb: str, job_id: str, which: str, now: datetime) -> str:
     try:
         match verb:
             case "start":
-                ctx.store.start_job(job.id, now)
+                start(ctx, job, now)
                 return f"Job {job.id} has started."
             case "cancel":
                 stopped = ctx.store.cancel_job(job.id, now)

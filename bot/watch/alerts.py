@@ -25,6 +25,7 @@ class Rule(StrEnum):
     REFUSALS = "refusals"
     PROVIDER_PAUSED = "provider-paused"
     EXPIRING = "expiring"
+    REROUTED = "rerouted"
 
 
 class Severity(StrEnum):
@@ -277,14 +278,26 @@ def _expiring(facts: JobFacts, now: datetime, rules: AlertRules) -> list[Alert]:
     return alerts
 
 
+def provider_key(provider: str, since: datetime) -> str:
+    """The key of a pause's incident: each pause is one."""
+    return f"{Rule.PROVIDER_PAUSED}:{provider}@{since:%Y%m%dT%H%M%S}"
+
+
 def _paused(paused: PausedProvider, now: datetime) -> Alert:
     words = advice(paused.kind)
     waiting = f"{count(paused.waiting, 'picture')} waiting, " if paused.waiting else ""
+    said, cause, what_to_do = "The provider said", words.cause, words.what_to_do
+    if paused.kind in (FailureKind.SERVER_ERROR, FailureKind.TIMEOUT):
+        said, cause = "Seen", "it does not do its work at present"
+        what_to_do = "Look at the provider's status page. It is tried again by itself, with a few pictures."
     return Alert(
         Rule.PROVIDER_PAUSED,
-        f"{Rule.PROVIDER_PAUSED}:{paused.provider}",
+        provider_key(paused.provider, paused.since),
         Severity.CRITICAL,
-        f"{paused.provider} is paused: {words.cause}",
-        (f"{waiting}paused for {duration(now - paused.since)}. The provider said: “{paused.message[:200]}”",),
-        (f"For the operator: {words.what_to_do}", "Nothing is lost meanwhile; the rows wait."),
+        f"{paused.provider} is paused: {cause}",
+        (f"{waiting}paused for {duration(now - paused.since)}. {said}: “{paused.message[:200]}”",),
+        (
+            f"For the operator: {what_to_do}",
+            "Nothing is lost meanwhile; the rows wait, or go to the next provider of their job's route.",
+        ),
     )

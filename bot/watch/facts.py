@@ -43,7 +43,7 @@ class PausedProvider:
 
     provider: str
     kind: FailureKind
-    """AUTH or QUOTA, as a rule."""
+    """AUTH or QUOTA; SERVER_ERROR or TIMEOUT for an outage."""
     message: str
     since: datetime
     waiting: int = 0

@@ -1,0 +1,208 @@
+"""Providers that stopped working are left alone, and what has not been sent to them goes the next way."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from bot.pipeline import routing
+from bot.pipeline.attend import paused_key
+from bot.pipeline.breaker import (
+    LASTING,
+    MADE,
+    SPEAKING,
+    Standing,
+    Verdict,
+    recent,
+    standing,
+    trouble,
+    verdict,
+    window,
+)
+from bot.runtime import Context
+from bot.watch.alerts import Rule, Severity
+from bot.watch.words import count, listed, money
+from providers.base import Lane, Size
+from storage.records import Incident, Item, Job, Pause
+from storage.states import JobState, StaleTransitionError
+
+PAGE = 500
+"""Items looked at together; bounds memory."""
+
+ANSWERS = 5000
+"""Newest answers of all providers looked at together."""
+
+
+def reroute(ctx: Context, now: datetime) -> int:
+    """Judge every provider, then move what waits for one that is left alone; how many items moved."""
+    judge(ctx, now)
+    pauses = ctx.notices.pauses()
+    shut = [
+        name for name, pause in pauses.items() if pause.kind in LASTING and _is(pause, Standing.OPEN, now)
+    ]
+    if not shut:
+        return 0
+    resting = {name for name, pause in pauses.items() if not _is(pause, Standing.CLOSED, now)}
+    moved = 0
+    for job in ctx.queries.jobs([JobState.RUNNING]):
+        route = list(job.spec.get("route") or ())
+        if any(name not in resting and name in ctx.providers for name in route):
+            for name in shut:
+                if name in route:
+                    moved += _leave(ctx, job, route, pauses[name], resting, now)
+    return moved
+
+
+def judge(ctx: Context, now: datetime) -> None:
+    """Open, renew and close the breakers."""
+    pauses = ctx.notices.pauses()
+    since = now - window(ctx.policy)
+    answers: dict[str, list[tuple[str, datetime]]] = {}
+    for name, outcome, at in ctx.queries.recent_answers(since, [MADE, *SPEAKING], ANSWERS):
+        answers.setdefault(name, []).append((outcome, at))
+    away = ctx.queries.turned_away(since, SPEAKING)
+    until = now + ctx.policy.pause
+    for name in ctx.providers:
+        pause = pauses.get(name)
+        if pause is not None and _is(pause, Standing.HALF_OPEN, now):
+            _judge_probes(ctx, pause, now)
+        elif pause is None or _is(pause, Standing.CLOSED, now):
+            found = recent(answers.get(name, []), away.get(name, (0, 0)), ctx.policy.breaker_samples)
+            if (why := trouble(found, ctx.policy)) is not None:
+                ctx.notices.resume(name)  # a short pause that has ended: this one has its own beginning
+                ctx.notices.pause(name, why.kind, why.reason, now, until)
+
+
+def _judge_probes(ctx: Context, pause: Pause, now: datetime) -> None:
+    match verdict(pause.kind, ctx.queries.probing(pause.provider, pause.until, SPEAKING)):
+        case Verdict.PASSED:
+            ctx.notices.resume(pause.provider)
+            ctx.notices.close_incident(paused_key(pause), now)
+        case Verdict.FAILED:
+            ctx.notices.pause(pause.provider, pause.kind, pause.reason, now, now + ctx.policy.pause)
+        case Verdict.PENDING:
+            pass
+
+
+def _is(pause: Pause, wanted: Standing, now: datetime) -> bool:
+    return standing(pause, now) is wanted
+
+
+@dataclass(slots=True)
+class _Move:
+    """Items of one job that go the same way."""
+
+    choice: routing.Choice
+    numbers: list[int]
+    highest: Decimal | None
+    """What one of them was quoted at most."""
+
+
+def _leave(
+    ctx: Context, job: Job, route: list[str], pause: Pause, resting: Collection[str], now: datetime
+) -> int:
+    """Move what the job has not sent to a provider yet; how many items."""
+    source = pause.provider
+    for submission in ctx.queries.prepared(job.id, [source]):
+        try:
+            ctx.store.withdraw(submission, now, note=f"{source} is paused: {pause.reason}")
+        except StaleTransitionError:
+            continue  # its call has begun: it stays
+    room = _room(ctx, job)
+    moves: dict[tuple[object, ...], _Move] = {}
+    kept = after = 0
+    while page := ctx.queries.waiting_at(job.id, source, PAGE, after):
+        after = page[-1].number
+        for item in page:
+            choice = _choose(ctx, job, item, route, resting, now)
+            more = _dearer(item, choice)
+            if choice is None or (room is not None and (more is None or more > room)):
+                kept += 1
+                continue
+            if room is not None and more is not None:
+                room -= more
+            way = (choice.card.provider, choice.card.id, choice.made, choice.quality, item.quoted_high)
+            moves.setdefault(way, _Move(choice, [], item.quoted_high)).numbers.append(item.number)
+    moved = sum(_carry_out(ctx, job, move, pause, now) for move in moves.values())
+    if moved:
+        _tell(ctx, job, list(moves.values()), kept, pause, now)
+    return moved
+
+
+def _choose(
+    ctx: Context, job: Job, item: Item, route: list[str], resting: Collection[str], now: datetime
+) -> routing.Choice | None:
+    cards = {name: provider.models for name, provider in ctx.providers.items()}
+    card = ctx.providers[item.provider].models.get(item.model) if item.provider in ctx.providers else None
+    need = routing.Need(
+        prompt=item.prompt,
+        lane=Lane(item.lane),
+        size=Size.parse(item.size or item.made_size),
+        references=len(item.references or ()),
+        background=item.background,
+        quality=item.quality,
+        model=job.spec.get("model"),
+        vector=card is not None and card.vector,
+    )
+    return routing.choose(route, cards, need, now.date(), without=resting)
+
+
+def _room(ctx: Context, job: Job) -> Decimal | None:
+    """What the job may still cost beyond what it may come to as it stands; None where nothing bounds it."""
+    budget = job.spec.get("budget_usd")
+    caps = [Decimal(str(cap)) for cap in (budget, ctx.policy.budget_usd) if cap is not None]
+    return min(caps) - ctx.queries.most_it_may_cost(job.id) if caps else None
+
+
+def _dearer(item: Item, choice: routing.Choice | None) -> Decimal | None:
+    """How much more the picture may cost there; None where that is not known."""
+    if choice is None or choice.price is None or item.quoted_high is None:
+        return None
+    return choice.price.high - item.quoted_high
+
+
+def _carry_out(ctx: Context, job: Job, move: _Move, pause: Pause, now: datetime) -> int:
+    choice = move.choice
+    return ctx.store.reroute(
+        job.id,
+        move.numbers,
+        pause.provider,
+        now,
+        note=f"{pause.provider} is paused; {choice.card.provider}/{choice.card.id}, {choice.made}",
+        provider=choice.card.provider,
+        model=choice.card.id,
+        made_size=str(choice.made),
+        quality=choice.quality,
+        quoted_low=choice.price.low if choice.price else None,
+        quoted_high=choice.price.high if choice.price else None,
+    )
+
+
+def _tell(ctx: Context, job: Job, moves: list[_Move], kept: int, pause: Pause, now: datetime) -> None:
+    ways = {}
+    for move in moves:
+        card = move.choice.card
+        high = move.choice.price.high if move.choice.price else None
+        ways[f"{card.provider}/{card.id}"] = (
+            f"{card.provider}/{card.id}: a picture was quoted {money(move.highest)} at most, "
+            f"there it costs {money(high)} at most."
+        )
+    details = [*ways.values(), "What they cost may differ from the plan's quote; a budget is kept."]
+    if kept:
+        details.append(f"{count(kept, 'picture')} wait: no other provider can make them within the budget.")
+    ctx.notices.open_incident(
+        Incident(
+            key=f"{Rule.REROUTED}:{job.id}:{pause.provider}@{pause.since:%Y%m%dT%H%M%S}",
+            rule=Rule.REROUTED.value,
+            severity=Severity.WARNING.value,
+            headline=f"{job.title}: {pause.provider} is paused; "
+            f"{count(sum(len(move.numbers) for move in moves), 'picture')} not yet sent "
+            f"go to {listed(list(dict.fromkeys(m.choice.card.provider for m in moves)))}",
+            details=details,
+            advice="Nothing: what is at the first provider is awaited, nothing is paid twice.",
+            opened_at=now,
+            job_id=job.id,
+        )
+    )
