@@ -84,6 +84,10 @@ class Settings(BaseModel):
     imgbatch_chunk_rows: int | None = Field(
         default=None, ge=1, description="At most this many items a submission"
     )
+    imgbatch_off_peak_from: time = Field(
+        default=time(2), description="When off-peak hours begin, UTC, for jobs with off_peak=true"
+    )
+    imgbatch_off_peak_until: time = Field(default=time(8), description="When off-peak hours end, UTC")
     imgbatch_alert_channel: str | None = Field(
         default=None, description="Slack channel id that also gets alerts"
     )
@@ -94,10 +98,6 @@ class Settings(BaseModel):
     imgbatch_format: str = Field(default="webp", description="Format of the web files: webp, jpeg or png")
     imgbatch_quality: int = Field(default=82, ge=1, le=100, description="Quality of the web files")
     imgbatch_fit: str = Field(default="cover", description="cover, contain, inside or stretch")
-    imgbatch_off_peak_from: time = Field(
-        default=time(2), description="When off-peak hours begin, UTC, for jobs with off_peak=true"
-    )
-    imgbatch_off_peak_until: time = Field(default=time(8), description="When off-peak hours end, UTC")
     imgbatch_disclosure: bool = Field(
         default=True, description="Write the AI-disclosure label into the files"
     )
@@ -219,6 +219,15 @@ class Policy:
     """How long results that a provider says are ready, and does not hand out, are asked for."""
     pause: timedelta = timedelta(minutes=10)
     """How long a provider that needs a person is left alone before it is tried again."""
+    breaker_floor: float = 0.5
+    """A provider of whose recent answers fewer than this share were pictures is left alone for `pause`."""
+    breaker_samples: int = 20
+    """So many answers, at least, before that is judged; twice as many of the newest are looked at."""
+    breaker_tries: int = 5
+    """Turned away so often in a row, one submission is enough to leave the provider alone."""
+    off_peak_from: time = time(2)
+    """UTC."""
+    off_peak_until: time = time(8)
     chunk_items: int | None = None
     """Fewer items a submission than the vendor allows, for jobs that are often refused."""
     budget_usd: Decimal | None = None
@@ -236,21 +245,14 @@ class Policy:
             poll_least=min(poll, timedelta(seconds=15)),
             look_up_after=timedelta(seconds=settings.imgbatch_look_up_seconds),
             retry_first=timedelta(seconds=settings.imgbatch_retry_seconds),
+            off_peak_from=settings.imgbatch_off_peak_from,
+            off_peak_until=settings.imgbatch_off_peak_until,
             chunk_items=settings.imgbatch_chunk_rows,
             budget_usd=settings.imgbatch_budget_usd,
             default_provider=settings.imgbatch_provider,
             render=RenderPolicy(
                 format=settings.imgbatch_format,  # type: ignore[arg-type]  # checked by Settings
                 quality=settings.imgbatch_quality,
-    breaker_floor: float = 0.5
-    """A provider of whose recent answers fewer than this share were pictures is left alone for `pause`."""
-    breaker_samples: int = 20
-    """So many answers, at least, before that is judged; twice as many of the newest are looked at."""
-    breaker_tries: int = 5
-    """Turned away so often in a row, one submission is enough to leave the provider alone."""
-    off_peak_from: time = time(2)
-    """UTC."""
-    off_peak_until: time = time(8)
                 fit=settings.imgbatch_fit,  # type: ignore[arg-type]
                 disclosure=settings.imgbatch_disclosure,
             ),
@@ -258,5 +260,3 @@ class Policy:
                 success_target=settings.imgbatch_target_rate, success_alert=settings.imgbatch_alert_rate
             ),
         )
-            off_peak_from=settings.imgbatch_off_peak_from,
-            off_peak_until=settings.imgbatch_off_peak_until,
