@@ -12,7 +12,7 @@ from pathlib import Path
 from bot.config import Policy, Settings, SettingsError
 from bot.runtime import Context, now
 from providers import catalogue, registry
-from providers.base import Provider, ProviderError
+from providers.base import Hooked, Provider, ProviderError
 from storage.blobs import FolderBlobs
 from storage.engine import migrate, only_scheduler, open_engine
 from storage.mail import Mail
@@ -76,7 +76,22 @@ def build_providers(settings: Settings, clock: Callable[[], datetime] = now) -> 
     own = [settings.imgbatch_catalogue] if settings.imgbatch_catalogue else []
     values = {name: settings.named(name) for name in registry.variables()}
     try:
-        return registry.build(values, catalogue=catalogue.load(*own), folder=_drawings(settings), clock=clock)
+        return registry.build(
+            values,
+            catalogue=catalogue.load(*own),
+            folder=_drawings(settings),
+            clock=clock,
+            public_url=settings.imgbatch_public_url or "",
+        )
+    except ProviderError as problem:
+        raise SettingsError(str(problem)) from problem
+
+
+def build_hooks(settings: Settings) -> dict[str, Hooked]:
+    """What proves the webhooks of the providers that send us some. Raises SettingsError."""
+    values = {name: settings.named(name) for name in registry.variables()}
+    try:
+        return registry.hooks(values, public_url=settings.imgbatch_public_url or "")
     except ProviderError as problem:
         raise SettingsError(str(problem)) from problem
 

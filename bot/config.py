@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, f
 
 from bot.imaging.renditions import RenderPolicy
 from bot.watch.alerts import AlertRules
+from providers.wire.webhooks import not_public
 
 
 class SettingsError(ValueError):
@@ -42,12 +43,21 @@ class Settings(BaseModel):
 
     openai_api_key: SecretStr | None = Field(default=None, description="Key for OpenAI")
     openai_base_url: str | None = Field(default=None, description="Another address for OpenAI's API")
+    openai_webhook_secret: SecretStr | None = Field(
+        default=None, description="Signing secret of OpenAI's webhooks (whsec_...)"
+    )
     gemini_api_key: SecretStr | None = Field(default=None, description="Key for Google Gemini")
     gemini_base_url: str | None = Field(default=None, description="Another address for Gemini's API")
+    gemini_webhook_secret: SecretStr | None = Field(
+        default=None, description="Signing secret of Gemini's static webhooks (whsec_...)"
+    )
     xai_api_key: SecretStr | None = Field(default=None, description="Key for xAI")
     xai_base_url: str | None = Field(default=None, description="Another address for xAI's API")
     fal_key: SecretStr | None = Field(default=None, description="Key for fal.ai")
     fal_base_url: str | None = Field(default=None, description="Another address for fal.ai's queue")
+    fal_webhooks: bool = Field(
+        default=True, description="Have fal.ai send webhooks, where IMGBATCH_PUBLIC_URL is set"
+    )
     bfl_api_key: SecretStr | None = Field(default=None, description="Key for Black Forest Labs")
     bfl_base_url: str | None = Field(default=None, description="Another address for Black Forest Labs' API")
     recraft_api_token: SecretStr | None = Field(default=None, description="Token for Recraft")
@@ -105,6 +115,9 @@ class Settings(BaseModel):
         default=8080, ge=0, le=65535, description="Port of health checks and Slack over HTTP"
     )
     imgbatch_host: str = Field(default="127.0.0.1", description="Address the port is opened on")
+    imgbatch_public_url: str | None = Field(
+        default=None, description="Where providers reach that port from outside, for webhooks (https://...)"
+    )
     imgbatch_log: str = Field(default="info", description="debug, info, warning or error")
 
     @field_validator("imgbatch_format", "imgbatch_fit", "imgbatch_log")
@@ -114,6 +127,14 @@ class Settings(BaseModel):
         if value.lower() not in words:
             raise ValueError(f"is “{value}”; use one of {', '.join(words)}")
         return value.lower()
+
+    @field_validator("imgbatch_public_url")
+    @classmethod
+    def _public(cls, value: str | None) -> str | None:
+        problem = not_public(value) if value else None
+        if problem:
+            raise ValueError(f"it {problem}; give the https address at which providers reach this bot")
+        return value.rstrip("/") if value else None
 
     @property
     def database_url(self) -> str:
@@ -144,10 +165,12 @@ class Loaded:
     def lines(self) -> list[tuple[str, str, str, str]]:
         """(name, value with secrets masked, origin, meaning) for each setting."""
         rows = []
-        for field, info in Settings.model_fields.items():
-            value = getattr(self.settings, field)
+        for setting, info in Settings.model_fields.items():
+            value = getattr(self.settings, setting)
             shown = "" if value is None else masked(value) if isinstance(value, SecretStr) else str(value)
-            rows.append((field.upper(), shown, self.origins.get(field, "default"), info.description or ""))
+            rows.append(
+                (setting.upper(), shown, self.origins.get(setting, "default"), info.description or "")
+            )
         return rows
 
 
@@ -169,11 +192,11 @@ def load(environ: Mapping[str, str] | None = None, folder: Path | None = None) -
     ]
     values: dict[str, Any] = {}
     origins: dict[str, str] = {}
-    for field in Settings.model_fields:
+    for setting in Settings.model_fields:
         for origin, source in sources:
-            value = source.get(field.upper(), source.get(field))
+            value = source.get(setting.upper(), source.get(setting))
             if value not in (None, ""):
-                values[field], origins[field] = value, origin
+                values[setting], origins[setting] = value, origin
                 break
     try:
         return Loaded(Settings(**values), origins)

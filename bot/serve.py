@@ -11,8 +11,9 @@ from types import FrameType
 
 from slack_bolt import App
 
-from bot.app import open_context
+from bot.app import build_hooks, open_context
 from bot.config import Settings, SettingsError, load
+from bot.hooks import Hooks
 from bot.pipeline.rescue import clear_drafts
 from bot.runtime import Context
 from bot.scheduler import Tick, pipeline_ticks, ticking
@@ -55,7 +56,11 @@ def running(ctx: Context, settings: Settings) -> Iterator[int]:
     app = make_app(ctx, settings)
     with ExitStack() as stack:
         over_http = settings.slack_app_token is None
-        site = make_site(lambda: {"ok": True, "providers": list(ctx.providers)}, app if over_http else None)
+        hooks = Hooks(build_hooks(settings), ctx.store.wake, ctx.clock)
+        stack.callback(hooks.close)
+        site = make_site(
+            lambda: {"ok": True, "providers": list(ctx.providers)}, app if over_http else None, hooks
+        )
         port = stack.enter_context(serving(site, settings.imgbatch_host, settings.imgbatch_port))
         stack.enter_context(ticking({**pipeline_ticks(ctx), **_slack_ticks(ctx, app, settings)}, ctx.clock))
         if not over_http:

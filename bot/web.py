@@ -1,29 +1,44 @@
-"""The bot's own port: health for operators, and Slack over HTTP where Socket Mode is not used."""
+"""The bot's own port: health for operators, webhooks, and Slack over HTTP where Socket Mode is not used."""
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 
 import uvicorn
 from slack_bolt import App
 from slack_bolt.adapter.starlette import SlackRequestHandler
 from starlette.applications import Starlette
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from bot.config import SettingsError
+from bot.hooks import Hooks, Reception
+from providers.registry import HOOKS_PATH
+
+LONGEST_HOOK = 1024 * 1024
+"""Bytes of a webhook's body; they name a batch, or hold a few addresses."""
+HOOK_SECONDS = 10
+"""How long a webhook's body may take to arrive."""
+HOOKS_AT_ONCE = 4
+"""Webhooks dealt with at the same time; the others wait their turn."""
+_HOOK_STATUS = {Reception.TAKEN: 204, Reception.FORGED: 401, Reception.LATER: 503}
+
+log = logging.getLogger(__name__)
 
 Health = Callable[[], dict[str, object]]
 """What is to be said of the process; `ok` false makes the check fail."""
 
 
-def make_site(health: Health, slack: App | None) -> Starlette:
-    """`/healthz`, and `/slack/events` when Slack comes in over HTTP (events, commands and clicks alike)."""
+def make_site(health: Health, slack: App | None, hooks: Hooks | None = None) -> Starlette:
+    """`/healthz`; `/slack/events` when Slack comes in over HTTP (events, commands and clicks alike); and
+    `/hooks/PROVIDER` for webhooks.
+    """
 
     async def healthz(_request: Request) -> Response:
         state = await asyncio.to_thread(health)
@@ -37,7 +52,51 @@ def make_site(health: Health, slack: App | None) -> Starlette:
             return await handler.handle(request)
 
         routes.append(Route("/slack/events", slack_events, methods=["POST"]))
+    if hooks is not None:
+        routes.append(Route(f"{HOOKS_PATH}/{{provider}}", _hook_door(hooks), methods=["POST"]))
     return Starlette(routes=routes)
+
+
+def _hook_door(hooks: Hooks) -> Callable[[Request], Awaitable[Response]]:
+    """The endpoint for webhooks. Nothing of a message is written to the log."""
+    turns = asyncio.Semaphore(HOOKS_AT_ONCE)
+
+    async def hook(request: Request) -> Response:
+        provider = request.path_params["provider"]
+        if not hooks.expects(provider):
+            return Response(status_code=404)
+        try:
+            async with asyncio.timeout(HOOK_SECONDS):
+                body = await _body(request, LONGEST_HOOK)
+        except TimeoutError:
+            return Response(status_code=408)
+        except ClientDisconnect:
+            return Response(status_code=400)
+        if body is None:
+            return Response(status_code=413)
+        async with turns:
+            try:
+                taken = await asyncio.to_thread(hooks.receive, provider, dict(request.headers), body)
+            except Exception:
+                # Broad on purpose: whatever went wrong here, the provider may send it again, and polls go on.
+                log.exception("a webhook for %s could not be dealt with", provider)
+                taken = Reception.LATER
+        return Response(status_code=_HOOK_STATUS[taken])
+
+    return hook
+
+
+async def _body(request: Request, limit: int) -> bytes | None:
+    """The whole body, or None when it is longer than the limit."""
+    if int(request.headers.get("content-length", "0")) > limit:
+        return None
+    pieces, size = [], 0
+    async for piece in request.stream():
+        size += len(piece)
+        if size > limit:
+            return None
+        pieces.append(piece)
+    return b"".join(pieces)
 
 
 @contextmanager

@@ -265,6 +265,10 @@ class Gone(ProviderError):
     """The submission, file or picture no longer exists at the provider."""
 
 
+class Forged(ProviderError):
+    """A webhook that cannot be proved to come from the provider, or that is too old to be believed."""
+
+
 class NoLookup(ProviderError):
     """This provider and lane cannot tell whether a submission arrived."""
 
@@ -307,6 +311,30 @@ class Provider(Protocol):
 
     def check(self) -> str:
         """The cheapest call that proves the key works, as one sentence. Raises ProviderError."""
+
+    def close(self) -> None:
+        """Let go of connections."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """All that a proven webhook is believed: look at these submissions now."""
+
+    id: str
+    """The provider's name for the message; the same when it is sent again."""
+    handle_ids: tuple[str, ...]
+    """`Handle.id` of each; empty for a message about something else. They need not be ours."""
+
+
+@runtime_checkable
+class Hooked(Protocol):
+    """What proves one provider's webhooks; only some providers send any. Safe to use from many threads."""
+
+    def verify(self, headers: Mapping[str, str], body: bytes, now: datetime) -> Hint:
+        """What the message asks to be looked at. Header names come in lower case.
+
+        Raises Forged, or AskAgain when it cannot be told now (then the provider should send it again).
+        """
 
     def close(self) -> None:
         """Let go of connections."""

@@ -88,15 +88,19 @@ class Fal:
         clock: Callable[[], datetime],
         base_url: str = BASE_URL,
         patience: Patience | None = None,
+        hook_address: str = "",
     ) -> None:
-        """Raises TellOperator for a base URL or key that cannot be one."""
+        """Raises TellOperator for a base URL or key that cannot be one.
+
+        `hook_address`: where fal is to send a webhook when a request is over; empty for none.
+        """
         key = (api_key.get_secret_value() if isinstance(api_key, SecretStr) else api_key).strip()
         self.models = models
         self._clock = clock
         self._queue_url = base_url.rstrip("/")
-        ours = urlsplit(self._queue_url).hostname == urlsplit(BASE_URL).hostname
-        self._platform_url = PLATFORM_URL if ours else f"{self._queue_url}/v1"
-        storage_url = STORAGE_URL if ours else self._queue_url
+        self._hook_address = hook_address
+        self._platform_url = PLATFORM_URL if _own(self._queue_url) else f"{self._queue_url}/v1"
+        storage_url = storage_address(base_url)
         self._hosts = Hosts(
             title="fal",
             base_url=self._queue_url,
@@ -138,6 +142,7 @@ class Fal:
             creates=True,
             content=jsonl.encode(body),
             headers=self._submit_headers(outgoing.model),
+            query={"fal_webhook": self._hook_address} if self._hook_address else None,
         )
         if not reply.ok:
             return self._not_taken(reply, wish)
@@ -401,6 +406,15 @@ class Fal:
             # Asking again would go on for ever, and giving the request up could lose a paid picture.
             return TellOperator(str(error), kind=error.failure.kind)
         return error
+
+
+def storage_address(base_url: str) -> str:
+    """Where fal's storage and its public keys are, for this base URL."""
+    return STORAGE_URL if _own(base_url) else base_url.rstrip("/")
+
+
+def _own(base_url: str) -> bool:
+    return urlsplit(base_url).hostname == urlsplit(BASE_URL).hostname
 
 
 def _object(reply: Reply) -> Mapping[str, Any]:

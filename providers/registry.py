@@ -13,16 +13,21 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from providers import bfl, fal, gemini, openai, recraft, xai
-from providers.base import Provider
+from providers.base import Hooked, Provider
 from providers.bfl import Bfl
 from providers.catalogue import ModelCard
 from providers.fal import Fal
 from providers.gemini import Gemini
+from providers.gemini_webhooks import GeminiHooks
 from providers.openai import OpenAI
 from providers.openai_compatible import OpenAICompatible
+from providers.openai_webhooks import OpenAIHooks
 from providers.recraft import Recraft
 from providers.sketch import Sketch
 from providers.xai import XAI
+
+HOOKS_PATH = "/hooks"
+"""Below this path of the bot's own port each provider's webhooks arrive, under its name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +42,17 @@ class Making:
     folder: Path
     """A place of its own for what the provider keeps; made by the provider when it needs it."""
     clock: Callable[[], datetime]
+    hook_address: str = ""
+    """Where to send webhooks, for a vendor that is told with each submission; empty for none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hooking:
+    """What a maker of a `Hooked` is given."""
+
+    secret: SecretStr
+    """What the vendor signs with; empty where it signs with a key that it publishes."""
+    base_url: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +70,18 @@ class Entry:
     base_url_variable: str | None = None
     base_url: str = ""
     """Where it is unless the operator says otherwise; empty: he must."""
+    hooks: Callable[[Hooking], Hooked] | None = None
+    """Makes what proves its webhooks; None for a vendor that sends none."""
+    hook_secret_variable: str | None = None
+    """The variable of the secret that brings its webhooks."""
+    hook_switch_variable: str | None = None
+    """For a vendor that is told our address with each submission: the variable that says whether it is."""
+
+
+def _fal_hooks(hooking: Hooking) -> Hooked:
+    from providers.fal_webhooks import FalHooks  # brings cryptography, which only this needs
+
+    return FalHooks(base_url=hooking.base_url)
 
 
 ENTRIES: tuple[Entry, ...] = (
@@ -64,14 +92,20 @@ ENTRIES: tuple[Entry, ...] = (
         key_variable="OPENAI_API_KEY",
         base_url_variable="OPENAI_BASE_URL",
         base_url=openai.BASE_URL,
+        hooks=lambda h: OpenAIHooks(h.secret),
+        hook_secret_variable="OPENAI_WEBHOOK_SECRET",  # noqa: S106  # its name
     ),
     Entry(
         name="fal",
         title="fal",
-        make=lambda m: Fal(m.models, api_key=m.api_key, base_url=m.base_url, clock=m.clock),
+        make=lambda m: Fal(
+            m.models, api_key=m.api_key, base_url=m.base_url, clock=m.clock, hook_address=m.hook_address
+        ),
         key_variable="FAL_KEY",
         base_url_variable="FAL_BASE_URL",
         base_url=fal.BASE_URL,
+        hooks=_fal_hooks,
+        hook_switch_variable="FAL_WEBHOOKS",
     ),
     Entry(
         name="gemini",
@@ -80,6 +114,8 @@ ENTRIES: tuple[Entry, ...] = (
         key_variable="GEMINI_API_KEY",
         base_url_variable="GEMINI_BASE_URL",
         base_url=gemini.BASE_URL,
+        hooks=lambda h: GeminiHooks(h.secret),
+        hook_secret_variable="GEMINI_WEBHOOK_SECRET",  # noqa: S106  # its name
     ),
     Entry(
         name="recraft",
@@ -128,36 +164,69 @@ def build(
     catalogue: Mapping[str, Mapping[str, ModelCard]],
     folder: Path,
     clock: Callable[[], datetime],
+    public_url: str = "",
 ) -> dict[str, Provider]:
     """The providers whose key (or address, where that is what it takes) is set, and those that need none.
 
-    `settings` holds values by variable name (`variables()`); `catalogue` is what `catalogue.load` gives.
-    Raises TellOperator, naming the provider, for a key or an address that cannot be one.
+    `settings` holds values by variable name (`variables()`); `catalogue` is what `catalogue.load` gives;
+    `public_url` is where vendors reach the bot's own port, if they do. Raises TellOperator, naming the
+    provider, for a key or an address that cannot be one.
     """
-    built: dict[str, Provider] = {}
-    for entry in ENTRIES:
-        key = _value(settings, entry.key_variable)
-        if entry.key_variable is not None and entry.key_required and not key:
-            continue
-        base_url = _value(settings, entry.base_url_variable) or entry.base_url
-        if entry.base_url_variable is not None and not base_url:
-            continue
-        built[entry.name] = entry.make(
+    return {
+        entry.name: entry.make(
             Making(
                 models=catalogue.get(entry.name, {}),
-                api_key=SecretStr(key),
-                base_url=base_url,
+                api_key=SecretStr(_value(settings, entry.key_variable)),
+                base_url=_value(settings, entry.base_url_variable) or entry.base_url,
                 folder=folder / entry.name,
                 clock=clock,
+                hook_address=_hook_address(entry, settings, public_url),
             )
         )
+        for entry in ENTRIES
+        if _set_up(entry, settings)
+    }
+
+
+def hooks(settings: Mapping[str, str | SecretStr | None], *, public_url: str = "") -> dict[str, Hooked]:
+    """What proves webhooks, for the providers that are set up and may send some.
+
+    Arguments as in `build`. Raises TellOperator, naming the variable, for a secret that cannot be one.
+    """
+    built: dict[str, Hooked] = {}
+    for entry in ENTRIES:
+        secret = _value(settings, entry.hook_secret_variable)
+        sends = secret or _hook_address(entry, settings, public_url)
+        if entry.hooks is not None and sends and _set_up(entry, settings):
+            base_url = _value(settings, entry.base_url_variable) or entry.base_url
+            built[entry.name] = entry.hooks(Hooking(SecretStr(secret), base_url))
     return built
 
 
 def variables() -> tuple[str, ...]:
     """Every environment variable a provider reads."""
-    both = ((entry.key_variable, entry.base_url_variable) for entry in ENTRIES)
-    return tuple(name for pair in both for name in pair if name)
+    read = (
+        (
+            entry.key_variable,
+            entry.base_url_variable,
+            entry.hook_secret_variable,
+            entry.hook_switch_variable,
+        )
+        for entry in ENTRIES
+    )
+    return tuple(name for names in read for name in names if name)
+
+
+def _set_up(entry: Entry, settings: Mapping[str, str | SecretStr | None]) -> bool:
+    keyed = entry.key_variable is None or not entry.key_required or _value(settings, entry.key_variable)
+    placed = entry.base_url_variable is None or _value(settings, entry.base_url_variable) or entry.base_url
+    return bool(keyed and placed)
+
+
+def _hook_address(entry: Entry, settings: Mapping[str, str | SecretStr | None], public_url: str) -> str:
+    """What this vendor is told; nothing where it is not told, switched off, or nobody reaches us."""
+    wanted = _value(settings, entry.hook_switch_variable).lower() in ("true", "1", "on", "yes")
+    return f"{public_url.rstrip('/')}{HOOKS_PATH}/{entry.name}" if wanted and public_url else ""
 
 
 def _value(settings: Mapping[str, str | SecretStr | None], variable: str | None) -> str:

@@ -5,8 +5,9 @@
 
 The real addresses (queue.fal.run, api.fal.ai, rest.fal.ai, v3.fal.media) are one here: the queue at the
 root, the platform below ``/v1``, storage below ``/storage``, files below ``/files``. What endpoints accept,
-cost and trip over is in `fal_models`, the life of a request in `fal_queue` with fal's own dials. Not there:
-webhooks, the stream of states, synchronous calls at fal.run, uploads in parts.
+cost and trip over is in `fal_models`, the life of a request in `fal_queue` with fal's own dials. Webhooks are
+signed as fal's are and go through `tunnel`. Not there: the stream of states, synchronous calls at fal.run,
+uploads in parts.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ import time
 import uuid
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
-from typing import Any, cast
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
 from starlette.requests import ClientDisconnect, Request
@@ -32,6 +34,9 @@ from providers.simulators.fal_queue import FalFaults, Job, Queue
 from providers.simulators.faults import Faults
 from providers.simulators.server import CutShort, Endpoint, NoReply, Simulator
 
+if TYPE_CHECKING:
+    from providers.simulators.fal_hooks import Signer
+
 KEY_ID = "sim-key"
 """Keys of such an id are good; all others are refused, so that a real key is never accepted by mistake."""
 
@@ -44,6 +49,9 @@ class FalSimulator(Simulator):
     vendor = "fal"
     key = f"{KEY_ID}:sim-secret-0123456789"
     """A key it accepts."""
+    tunnel: str = ""
+    """Where the public https addresses that requests name as their webhook lead to on this machine, as
+    ``http://127.0.0.1:port``; empty: nowhere, and no webhook is sent."""
 
     def __init__(
         self,
@@ -70,7 +78,12 @@ class FalSimulator(Simulator):
     def routes(self) -> list[BaseRoute]:
         self._files = Files(self.folder, lambda: self.faults.picture_px)
         self._queue = Queue(
-            lambda: self.dials, self.dice, self.ledger, self._file_exists, self._files.keep_picture
+            lambda: self.dials,
+            self.dice,
+            self.ledger,
+            self._file_exists,
+            self._files.keep_picture,
+            self._tell,
         )
         platform = Platform(self._queue, self.ledger, lambda: self.dials, self.clock, self._check_key)
         request = "/{owner}/{alias}/requests/{request_id}"
@@ -79,6 +92,7 @@ class FalSimulator(Simulator):
             ("GET", "/v1/models/pricing", self._platform(platform.pricing)),
             ("GET", "/v1/models/billing-events", self._platform(platform.billing_events)),
             ("GET", "/v1/models/requests/by-endpoint", self._platform(platform.by_endpoint)),
+            ("GET", "/.well-known/jwks.json", self._open(self._public_keys)),
             ("POST", "/storage/auth/token", self._guarded(self._token)),
             ("POST", "/storage/upload/initiate", self._guarded(self._initiate)),
             ("PUT", "/storage/put/{token}", self._open(self._put)),
@@ -180,6 +194,7 @@ class FalSimulator(Simulator):
             created=now,
             start_by=now + wait if wait != float("inf") else None,
             store_io=headers.get("x-fal-store-io") != "0",
+            webhook=request.query_params.get("fal_webhook", ""),
             file_life=life,
         )
 
@@ -222,17 +237,17 @@ class FalSimulator(Simulator):
         if job.ask is None:
             raise Refused(404, {"detail": "Request not found"}, headers)
         units = ENDPOINTS[job.endpoint].units(job.ask.width, job.ask.height) * job.ask.number
-        output = await self.in_thread(self._output, request, job)
+        output = await self.in_thread(self._output, _origin(request), job)
         return JSONResponse(output, headers={**headers, "x-fal-billable-units": f"{units:f}"})
 
-    def _output(self, request: Request, job: Job) -> dict[str, Any]:
+    def _output(self, origin: str, job: Job) -> dict[str, Any]:
         ask, endpoint = job.ask, ENDPOINTS[job.endpoint]
         assert ask is not None
         images: list[dict[str, Any]] = []
         for name in job.files:
             file = self._files.get(name, self.clock())
             inline = ask.inline and file is not None
-            url = self._files.inline(file) if inline and file else f"{_origin(request)}/files/{name}"
+            url = self._files.inline(file) if inline and file else f"{origin}/files/{name}"
             images.append({"url": url, "content_type": ask.media_type})
             if endpoint.many_pictures:
                 images[-1].update(width=ask.width, height=ask.height)
@@ -250,6 +265,35 @@ class FalSimulator(Simulator):
         if self._queue.cancel(job, self.clock()):
             return JSONResponse({"status": "CANCELLATION_REQUESTED"}, 202)
         return JSONResponse({"status": "ALREADY_COMPLETED"}, 400)
+
+    # --- webhooks ---
+
+    @cached_property
+    def signer(self) -> Signer:
+        """What signs webhooks."""
+        from providers.simulators.fal_hooks import Signer  # brings cryptography, which only this needs
+
+        return Signer()
+
+    async def _public_keys(self, _: Request) -> ASGIApp:
+        return JSONResponse(self.signer.published())
+
+    def _tell(self, job: Job) -> None:
+        from providers.simulators.fal_hooks import through
+
+        url = through(self.tunnel, job.webhook)
+        if url is not None:
+            letter = self.signer.about(job.id, job.account, self.clock, lambda: self._told(job))
+            self.courier.send(url, letter)
+
+    def _told(self, job: Job) -> dict[str, Any]:
+        if job.failed is None:
+            return {"status": "OK", "payload": self._output(self.url, job)}
+        return {
+            "status": "ERROR",
+            "error": f"Invalid status code: {job.failed.status}",
+            "payload": job.failed.body,
+        }
 
     # --- storage ---
 

@@ -56,6 +56,8 @@ class Job:
     created: float
     start_by: float | None
     store_io: bool
+    webhook: str
+    """Where to tell that it is over; empty for nowhere."""
     file_life: float
     started: float | None = None
     ends: float | None = None
@@ -83,12 +85,15 @@ class Queue:
         ledger: Ledger,
         file_exists: Callable[[str], bool],
         keep_picture: Callable[[Job, int], str],
+        over: Callable[[Job], None],
     ) -> None:
+        """`over` hears of each request that has ended."""
         self._faults = faults
         self._dice = dice
         self._ledger = ledger
         self._file_exists = file_exists
         self._keep_picture = keep_picture
+        self._over = over
         self._lock = threading.RLock()
         self._jobs: dict[str, Job] = {}
         self._waiting: dict[str, deque[Job]] = {}
@@ -183,9 +188,16 @@ class Queue:
             return
         self._end(job, at, None)
         self._bill(job, job.ask, at)
+        self._tell(job)
 
     def _end(self, job: Job, at: float, failure: Failed | None) -> None:
         job.ended, job.failed = at, failure
+        if failure is not None:
+            self._tell(job)
+
+    def _tell(self, job: Job) -> None:
+        if job.webhook:
+            self._over(job)
 
     def _bill(self, job: Job, ask: Ask, at: float) -> None:
         endpoint = ENDPOINTS[job.endpoint]

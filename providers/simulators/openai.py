@@ -5,7 +5,8 @@
 
 What it accepts and refuses is in `openai_images`, with the words in a prompt that provoke something; the life
 of a batch is in `openai_batches`, the dials are in `faults`. `simulator.billed` and ``GET /_sim/ledger`` say
-what was paid for. Streaming of partial images, variations and the administration of webhooks are not there.
+what was paid for. When a batch is over a signed webhook goes to `webhook_url`, if that is set. Streaming of
+partial images, variations and the administration of webhooks are not there.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp
 
+from providers.simulators import openai_hooks
 from providers.simulators.faults import Faults
 from providers.simulators.openai_batch_input import Limits
 from providers.simulators.openai_batches import ENDPOINTS, BatchDesk
@@ -57,6 +59,10 @@ class OpenAISimulator(Simulator):
     vendor = "openai"
     key = f"{KEY_PREFIX}-0123456789"
     """A key it accepts."""
+    webhook_secret = openai_hooks.SECRET
+    """What webhooks are signed with."""
+    webhook_url: str = ""
+    """The one endpoint of the project, on loopback; empty for none."""
 
     def __init__(
         self,
@@ -79,6 +85,10 @@ class OpenAISimulator(Simulator):
     def tick(self) -> None:
         self._desk.tick()
 
+    def _tell(self, batch_id: str, status: str) -> None:
+        if self.webhook_url:
+            self.courier.send(self.webhook_url, openai_hooks.event(batch_id, status, self.clock))
+
     def routes(self) -> list[BaseRoute]:
         self._shelf = Shelf(self.folder)
         self._studio = Studio(self)
@@ -88,6 +98,7 @@ class OpenAISimulator(Simulator):
             self._studio,
             self._limits,
             lambda parts: check_json_references(parts[0], parts[1], self._shelf, self.clock()),
+            self._tell,
         )
         routes: list[tuple[str, str, Endpoint]] = [
             ("POST", "/images/generations", self._generate),

@@ -179,6 +179,8 @@ class Batch:
     def _become(self, status: str) -> None:
         self.status = status
         self._times[f"{status}_at"] = self._now()
+        if status in TERMINAL:
+            self._desk.over(self.id, status)
 
     def _become_unless_cancelling(self, status: str) -> None:
         with self._state:
@@ -323,9 +325,17 @@ class BatchDesk:
     """Every batch of the account, and what they need to be worked on."""
 
     def __init__(
-        self, simulator: Simulator, shelf: Shelf, studio: Studio, limits: Limits, resolve: Resolve
+        self,
+        simulator: Simulator,
+        shelf: Shelf,
+        studio: Studio,
+        limits: Limits,
+        resolve: Resolve,
+        over: Callable[[str, str], None],
     ) -> None:
+        """`over` hears of each batch that has ended: its id and status."""
         self.simulator = simulator
+        self.over = over
         self.shelf = shelf
         self._studio, self._limits, self._resolve = studio, limits, resolve
         self._batches: dict[str, Batch] = {}

@@ -23,6 +23,7 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from providers.simulators.courier import Courier
 from providers.simulators.faults import Dice, Faults
 from providers.simulators.ledger import Billed, Ledger, Seen
 
@@ -65,6 +66,7 @@ class Simulator:
         self.faults = faults if isinstance(faults, Faults) else Faults.parse(faults)
         self.dice = Dice(lambda: self.faults)
         self.ledger = Ledger()
+        self.courier = Courier(self.vendor)
         self.clock = clock
         self._wanted_port = port
         self._folder: Path | None = None
@@ -119,6 +121,7 @@ class Simulator:
         self._drawing = ThreadPoolExecutor(DRAWING_THREADS, thread_name_prefix=f"{self.vendor}-drawing")
         self._desks = ThreadPoolExecutor(DESK_THREADS, thread_name_prefix=f"{self.vendor}-desk")
         self._stopping.clear()
+        self.courier = Courier(self.vendor)
         self._server = _Server(
             uvicorn.Config(
                 _Doors(self, self._application()),
@@ -153,6 +156,7 @@ class Simulator:
         if self._server is None:
             return
         self._stopping.set()
+        self.courier.stop()
         self._server.should_exit = True
         for thread in self._threads:
             thread.join()

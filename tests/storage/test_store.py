@@ -20,9 +20,9 @@ from sqlalchemy import text
 from bot.runtime import Context
 from providers.base import Lane
 from storage.engine import StoreError, migrate, only_scheduler, open_engine
+from storage.moves import Outcome, Packed
 from storage.records import Incident, Submission
 from storage.states import ItemEvent, ItemState, JobState, StaleTransitionError, SubmissionState
-from storage.store import Outcome, Packed
 from storage.tables import METADATA
 from tests.parts import START, make_context, planned, run_to_end, sheet, started
 
@@ -132,6 +132,27 @@ def test_an_answer_counts_once_however_often_it_is_read(ctx: Context, tmp_path: 
     assert ledger.settled_usd == Decimal("0.0265")
     assert ledger.reserved_usd == Decimal("0.05"), "the other attempt is still reserved"
     assert (ledger.made, ledger.open_attempts, ledger.overpaid) == (1, 1, [])
+
+
+def test_waking_brings_forward_the_polls_of_those_handles_alone(ctx: Context, tmp_path: Path) -> None:
+    job = started(ctx, two_rows(tmp_path))
+    soon, late = START + timedelta(minutes=1), START + timedelta(hours=1)
+    for number, due_at in ((1, late), (2, soon)):
+        sent = packed(ctx, job.id, [number], f"s{number}")
+        ctx.store.send(sent, START, START)
+        ctx.store.accept(sent, {"id": f"b{number}", "data": {"id": "b9"}}, START, due_at)
+
+    def due() -> list[datetime | None]:
+        return [submission.due_at for submission in ctx.queries.submissions(job.id)]
+
+    assert ctx.store.wake("sketch", ["b9", "b10", "%", "b1'--"], soon) == 0
+    assert ctx.store.wake("sketch", [], soon) == 0
+    assert ctx.store.wake("another", ["b1"], soon) == 0
+    assert due() == [late, soon]
+    assert ctx.store.wake("sketch", ["b1", "b2"], soon) == 1, "the other is due already"
+    assert due() == [soon, soon]
+    ctx.store.end(ctx.queries.submissions(job.id)[0], START)
+    assert ctx.store.wake("sketch", ["b1"], START) == 0, "what is over is not asked about"
 
 
 def test_fractions_of_a_cent_add_up_exactly(ctx: Context, tmp_path: Path) -> None:
