@@ -93,8 +93,8 @@ def _lane(plan: Plan, lane: Lane, quote: LaneQuote) -> str:
 
 def _choices(plan: Plan) -> str:
     models = ", ".join(f"{number:,} with {name}" for name, number in list(plan.models.items())[:6])
-    sizes = ", ".join(f"{number:,} at {name}" for name, number in list(plan.made_sizes.items())[:6])
-    said = f"To make: {models}; {sizes}."
+    sizes = ", ".join(f"{name} ({number:,})" for name, number in list(plan.made_sizes.items())[:6])
+    said = f"To make: {models}. Size: {sizes}."
     several = plan.lane is Lane.BATCH and plan.submissions > 1
     return f"{said} Sent in {plan.submissions:,} submissions." if several else said
 
