@@ -62,7 +62,7 @@ class Queries(Reader):
     def job(self, job_id: str) -> Job | None:
         return self._one(Job, select(JOB).where(JOB.c.id == job_id))
 
-    def jobs(self, states: Iterable[JobState] | None = None, limit: int = 1000) -> Sequence[Job]:
+    def jobs(self, states: Iterable[JobState] | None = None, limit: int = 100_000) -> Sequence[Job]:
         """Newest first."""
         query = select(JOB).order_by(JOB.c.created_at.desc(), JOB.c.id).limit(limit)
         return self._all(Job, query if states is None else query.where(JOB.c.state.in_(list(states))))

@@ -1,32 +1,35 @@
-"""Writes about jobs, items and submissions. Every change of state passes `_move_items` or `_move_one`:
-a compare-and-set that also writes history. What the events mean is in `states`.
-"""
+"""Writes about jobs, items and submissions. Every change of state passes `moves`."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
-from decimal import Decimal
-from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import (
-    ColumnElement,
-    Connection,
-    String,
     and_,
     case,
-    cast,
     delete,
     func,
     insert,
     literal,
     select,
-    type_coerce,
     update,
 )
 
+from storage.moves import (
+    Outcome,
+    Packed,
+    columns,
+    move_items,
+    move_one,
+    move_submission,
+    not_sent,
+    of,
+    settle_one,
+    stop_unsent,
+    write_history,
+)
 from storage.records import Item, Job, Row, Submission
 from storage.states import (
     FINAL_ITEMS,
@@ -37,9 +40,8 @@ from storage.states import (
     StaleTransitionError,
     SubmissionEvent,
     SubmissionState,
-    sources,
 )
-from storage.tables import Usd, Utc, table
+from storage.tables import Utc, table
 from storage.writer import Writer
 
 JOB, ROW, ITEM, ATTEMPT = table("job"), table("row"), table("item"), table("attempt")
@@ -47,34 +49,6 @@ SUBMISSION, EVENT = table("submission"), table("event")
 
 IN_LIST = 500
 """Numbers per IN list: well under SQLite's limit on variables, large enough to be fast."""
-
-
-@dataclass(frozen=True, slots=True)
-class Packed:
-    """An item put into a submission."""
-
-    number: int
-    send: int
-    """Its sending number: one more than before."""
-    quoted: Decimal | None
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of one sending of an item, ready to be written down."""
-
-    number: int
-    send: int
-    event: ItemEvent
-    """MAKE, RETRY, REFUSE, FAIL, EXPIRE, CANCEL or UNPACK."""
-    outcome: str
-    """For the ledger: `made` or a failure kind."""
-    code: str = ""
-    message: str = ""
-    billed: str = "unknown"
-    cost: Decimal | None = None
-    values: Mapping[str, Any] = field(default_factory=dict)
-    """Item columns to set beside the state: master_key, locator, due_at."""
 
 
 class Store:
@@ -88,22 +62,22 @@ class Store:
     def draft_job(self, job: Job) -> None:
         """Begin a job in state DRAFT; rows and items follow."""
         with self._writer.transaction() as c:
-            c.execute(insert(JOB).values(**_columns(job)))
+            c.execute(insert(JOB).values(**columns(job)))
 
     def add_rows(self, rows: Sequence[Row]) -> None:
         if rows:
             with self._writer.transaction() as c:
-                c.execute(insert(ROW), [_columns(row) for row in rows])
+                c.execute(insert(ROW), [columns(row) for row in rows])
 
     def add_items(self, items: Sequence[Item]) -> None:
         if items:
             with self._writer.transaction() as c:
-                c.execute(insert(ITEM), [_columns(item) for item in items])
+                c.execute(insert(ITEM), [columns(item) for item in items])
 
     def plan_job(self, job_id: str, at: datetime, **totals: Any) -> None:
         """All rows are in: DRAFT -> PLANNED, with the counts and the quote."""
         with self._writer.transaction() as c:
-            self._move_one(c, "job", job_id, job_id, JobEvent.PLAN, at, **totals)
+            move_one(c, "job", job_id, job_id, JobEvent.PLAN, at, **totals)
 
     def drop_job(self, job_id: str) -> None:
         """Forget a job of which nothing was ever sent: a draft left by a crash, or a plan not wanted."""
@@ -120,25 +94,23 @@ class Store:
     def start_job(self, job_id: str, at: datetime, due_at: datetime | None = None) -> None:
         """PLANNED -> RUNNING: originals wait to be sent, not before `due_at`; duplicates wait for them."""
         with self._writer.transaction() as c:
-            self._move_one(c, "job", job_id, job_id, JobEvent.START, at, started_at=at)
+            move_one(c, "job", job_id, job_id, JobEvent.START, at, started_at=at)
             mine = ITEM.c.job_id == job_id
-            self._move_items(
-                c, ItemEvent.CONFIRM, [mine, ITEM.c.duplicate_of.is_(None)], at, due_at=due_at or at
-            )
-            self._move_items(c, ItemEvent.CONFIRM_COPY, [mine, ITEM.c.duplicate_of.is_not(None)], at)
+            move_items(c, ItemEvent.CONFIRM, [mine, ITEM.c.duplicate_of.is_(None)], at, due_at=due_at or at)
+            move_items(c, ItemEvent.CONFIRM_COPY, [mine, ITEM.c.duplicate_of.is_not(None)], at)
 
     def cancel_job(self, job_id: str, at: datetime) -> int:
         """Stop what has not left; how many items that were. What is at the provider is awaited."""
         with self._writer.transaction() as c:
-            state = self._move_one(c, "job", job_id, job_id, JobEvent.CANCEL, at)
+            state = move_one(c, "job", job_id, job_id, JobEvent.CANCEL, at)
             if state is JobState.CANCELLED:
                 c.execute(update(JOB).where(JOB.c.id == job_id).values(finished_at=at))
-            return self._stop_unsent(c, job_id, at)
+            return stop_unsent(c, job_id, at)
 
     def stop_unsent(self, job_id: str, at: datetime) -> int:
         """Cancel what a cancelled job would send again; how many items."""
         with self._writer.transaction() as c:
-            return self._stop_unsent(c, job_id, at)
+            return stop_unsent(c, job_id, at)
 
     def reopen(self, job_id: str, states: Iterable[ItemState], at: datetime) -> int:
         """Send ended items of these states again, because a person asked; how many."""
@@ -146,46 +118,48 @@ class Store:
         mine = and_(ITEM.c.job_id == job_id, ITEM.c.state.in_(chosen))
         fresh: dict[str, Any] = {"attempts": 0, "failure_kind": None, "failure_code": None, "reason": None}
         with self._writer.transaction() as c:
-            moved = self._move_items(
+            moved = move_items(
                 c, ItemEvent.REOPEN, [mine, ITEM.c.duplicate_of.is_(None)], at, due_at=at, **fresh
             )
-            moved += self._move_items(
+            moved += move_items(
                 c, ItemEvent.REOPEN_COPY, [mine, ITEM.c.duplicate_of.is_not(None)], at, **fresh
             )
             if moved:
                 state = c.execute(select(JOB.c.state).where(JOB.c.id == job_id)).scalar_one()
                 if state in (JobState.FINISHED, JobState.CANCELLED):
-                    self._move_one(c, "job", job_id, job_id, JobEvent.REOPEN, at, finished_at=None)
+                    move_one(c, "job", job_id, job_id, JobEvent.REOPEN, at, finished_at=None)
         return moved
 
     def finish_job(self, job_id: str, at: datetime) -> None:
         """Nothing is under way any more."""
         with self._writer.transaction() as c:
-            self._move_one(c, "job", job_id, job_id, JobEvent.FINISH, at, finished_at=at)
+            move_one(c, "job", job_id, job_id, JobEvent.FINISH, at, finished_at=at)
 
     # --- sending -----------------------------------------------------------------------------------
 
-    def pack(self, submission: Submission, packed: Sequence[Packed], at: datetime) -> None:
-        """Write the intent: the submission, its items SENDING, and a reserved line of the ledger each.
+    def pack(self, pairs: Sequence[tuple[Submission, Sequence[Packed]]], at: datetime) -> None:
+        """Write the intent: the submissions, their items SENDING, and a reserved line of the ledger each.
 
         Raises StaleTransitionError, and writes nothing, if any of the items has moved meanwhile.
         """
         with self._writer.transaction() as c:
-            c.execute(insert(SUBMISSION).values(**_columns(submission)))
-            moved = 0
-            for start in range(0, len(packed), IN_LIST):
-                numbers = ITEM.c.number.in_([p.number for p in packed[start : start + IN_LIST]])
-                moved += self._move_items(
-                    c,
-                    ItemEvent.PACK,
-                    [ITEM.c.job_id == submission.job_id, numbers],
-                    at,
-                    note=submission.id,
-                    submission_id=submission.id,
-                    sends=ITEM.c.sends + 1,
-                )
-            if moved != len(packed):
-                raise StaleTransitionError(f"{len(packed) - moved} of {len(packed)} items moved meanwhile")
+            c.execute(insert(SUBMISSION), [columns(submission) for submission, _ in pairs])
+            for submission, packed in pairs:
+                moved = 0
+                for start in range(0, len(packed), IN_LIST):
+                    numbers = ITEM.c.number.in_([p.number for p in packed[start : start + IN_LIST]])
+                    moved += move_items(
+                        c,
+                        ItemEvent.PACK,
+                        [ITEM.c.job_id == submission.job_id, numbers],
+                        at,
+                        note=submission.id,
+                        submission_id=submission.id,
+                        sends=ITEM.c.sends + 1,
+                    )
+                if moved != len(packed):
+                    lost = len(packed) - moved
+                    raise StaleTransitionError(f"{lost} of {len(packed)} items moved meanwhile")
             c.execute(
                 insert(ATTEMPT),
                 [
@@ -200,6 +174,7 @@ class Store:
                         "code": "",
                         "message": "",
                     }
+                    for submission, packed in pairs
                     for p in packed
                 ],
             )
@@ -207,7 +182,7 @@ class Store:
     def send(self, submission: Submission, at: datetime, look_up_at: datetime) -> None:
         """The call is about to be made. Raises StaleTransitionError if another has taken it."""
         with self._writer.transaction() as c:
-            self._move_submission(
+            move_submission(
                 c,
                 submission,
                 SubmissionEvent.SEND,
@@ -222,9 +197,7 @@ class Store:
     ) -> None:
         """Certainly not accepted; to be sent again at `due_at`. `kind`: why it was turned away."""
         with self._writer.transaction() as c:
-            self._move_submission(
-                c, submission, SubmissionEvent.HOLD, at, due_at=due_at, note=note, held_for=kind
-            )
+            move_submission(c, submission, SubmissionEvent.HOLD, at, due_at=due_at, note=note, held_for=kind)
 
     def withdraw(self, submission: Submission, at: datetime, note: str) -> int:
         """Take apart what has certainly not been sent; how many items wait again.
@@ -232,11 +205,9 @@ class Store:
         Raises StaleTransitionError if its call has begun meanwhile.
         """
         with self._writer.transaction() as c:
-            self._move_submission(
-                c, submission, SubmissionEvent.WITHDRAW, at, due_at=None, ended_at=at, note=note
-            )
-            self._not_sent(c, submission.id, at)
-            return self._move_items(c, ItemEvent.UNPACK, _of(submission), at, note=submission.id, due_at=at)
+            move_submission(c, submission, SubmissionEvent.WITHDRAW, at, due_at=None, ended_at=at, note=note)
+            not_sent(c, submission.id, at)
+            return move_items(c, ItemEvent.UNPACK, of(submission), at, note=submission.id, due_at=at)
 
     def reroute(
         self, job_id: str, numbers: Sequence[int], source: str, at: datetime, note: str, **values: Any
@@ -256,7 +227,7 @@ class Store:
                 ITEM.c.state == ItemState.WAITING,
             )
             with self._writer.transaction() as c:
-                self._write_history(c, chosen, "reroute", ItemState.WAITING, at, note)
+                write_history(c, chosen, "reroute", ItemState.WAITING, at, note)
                 moved += c.execute(update(ITEM).where(chosen).values(due_at=due, **values)).rowcount
         return moved
 
@@ -265,30 +236,26 @@ class Store:
     ) -> None:
         """The provider has it: keep the handle, its items are in flight."""
         with self._writer.transaction() as c:
-            self._move_submission(
+            move_submission(
                 c, submission, SubmissionEvent.ACCEPT, at, handle=dict(handle), due_at=due_at, note=""
             )
-            self._move_items(c, ItemEvent.ACCEPT, _of(submission), at, note=submission.id)
+            move_items(c, ItemEvent.ACCEPT, of(submission), at, note=submission.id)
 
     def refuse(self, submission: Submission, outcomes: Sequence[Outcome], at: datetime, note: str) -> None:
         """The provider took none of it and billed nothing; `outcomes` says what each item does next."""
         with self._writer.transaction() as c:
-            self._move_submission(
-                c, submission, SubmissionEvent.REFUSE, at, due_at=None, ended_at=at, note=note
-            )
+            move_submission(c, submission, SubmissionEvent.REFUSE, at, due_at=None, ended_at=at, note=note)
             for outcome in outcomes:
-                self._settle_one(c, submission, outcome, at)
+                settle_one(c, submission, outcome, at)
 
     def doubt(self, submission: Submission, at: datetime, note: str) -> None:
         """The reply was lost and the provider cannot say: nothing is sent again unasked."""
         with self._writer.transaction() as c:
-            self._move_submission(
-                c, submission, SubmissionEvent.DOUBT, at, due_at=None, ended_at=at, note=note
-            )
-            self._move_items(
+            move_submission(c, submission, SubmissionEvent.DOUBT, at, due_at=None, ended_at=at, note=note)
+            move_items(
                 c,
                 ItemEvent.DOUBT,
-                _of(submission),
+                of(submission),
                 at,
                 note=submission.id,
                 attempts=ITEM.c.attempts + 1,
@@ -304,7 +271,7 @@ class Store:
     def answer(self, submission: Submission, outcomes: Sequence[Outcome], at: datetime) -> None:
         """A synchronous API answered the call itself: accepted, settled and ended in one step."""
         with self._writer.transaction() as c:
-            self._move_submission(
+            move_submission(
                 c,
                 submission,
                 SubmissionEvent.ANSWER,
@@ -314,9 +281,9 @@ class Store:
                 completed=sum(o.event is ItemEvent.MAKE for o in outcomes),
                 failed=sum(o.event is not ItemEvent.MAKE for o in outcomes),
             )
-            self._move_items(c, ItemEvent.ACCEPT, _of(submission), at, note=submission.id)
+            move_items(c, ItemEvent.ACCEPT, of(submission), at, note=submission.id)
             for outcome in outcomes:
-                self._settle_one(c, submission, outcome, at)
+                settle_one(c, submission, outcome, at)
 
     # --- settling ----------------------------------------------------------------------------------
 
@@ -325,12 +292,12 @@ class Store:
         can be read again from the start after a crash.
         """
         with self._writer.transaction() as c:
-            return sum(self._settle_one(c, submission, outcome, at) for outcome in outcomes)
+            return sum(settle_one(c, submission, outcome, at) for outcome in outcomes)
 
     def end(self, submission: Submission, at: datetime, **values: Any) -> None:
         """Every item of the submission has its answer."""
         with self._writer.transaction() as c:
-            self._move_submission(c, submission, SubmissionEvent.END, at, ended_at=at, due_at=None, **values)
+            move_submission(c, submission, SubmissionEvent.END, at, ended_at=at, due_at=None, **values)
 
     def note_progress(self, submission: Submission, due_at: datetime, **values: Any) -> None:
         """What the provider said at a poll; no change of state."""
@@ -362,10 +329,25 @@ class Store:
         """One item, by event. Raises StaleTransitionError if it has moved meanwhile."""
         with self._writer.transaction() as c:
             where = [ITEM.c.job_id == item.job_id, ITEM.c.number == item.number, ITEM.c.state == item.state]
-            if not self._move_items(c, event, where, at, note=note, **values):
+            if not move_items(c, event, where, at, note=note, **values):
                 raise StaleTransitionError(
                     f"item {item.number} of job {item.job_id} is no longer {item.state}"
                 )
+
+    def store_items(self, kept: Sequence[tuple[Item, Mapping[str, Any]]], at: datetime) -> int:
+        """Items whose pictures are kept now, each with its values; how many moved. One that was moved
+        meanwhile stays where it is.
+        """
+        with self._writer.transaction() as c:
+            moved = 0
+            for item, values in kept:
+                mine = [
+                    ITEM.c.job_id == item.job_id,
+                    ITEM.c.number == item.number,
+                    ITEM.c.sends == item.sends,
+                ]
+                moved += move_items(c, ItemEvent.STORE, [*mine, ITEM.c.state == item.state], at, **values)
+            return moved
 
     def put_off(self, item: Item, due_at: datetime, reason: str) -> None:
         """Try the same stage again at `due_at`; no change of state."""
@@ -375,137 +357,3 @@ class Store:
                 .where(ITEM.c.job_id == item.job_id, ITEM.c.number == item.number)
                 .values(due_at=due_at, reason=reason)
             )
-
-    # --- the compare-and-set writer ----------------------------------------------------------------
-
-    def _settle_one(self, c: Connection, submission: Submission, outcome: Outcome, at: datetime) -> bool:
-        known = {} if outcome.cost is None else {"cost": func.coalesce(ITEM.c.cost, 0) + _usd(outcome.cost)}
-        tried = {} if outcome.event is ItemEvent.UNPACK else {"attempts": ITEM.c.attempts + 1}
-        moved = self._move_items(
-            c,
-            outcome.event,
-            [*_of(submission), ITEM.c.number == outcome.number, ITEM.c.sends == outcome.send],
-            at,
-            note=outcome.message[:200],
-            **{**known, **tried, **outcome.values},
-        )
-        if moved:
-            c.execute(
-                update(ATTEMPT)
-                .where(
-                    ATTEMPT.c.job_id == submission.job_id,
-                    ATTEMPT.c.item == outcome.number,
-                    ATTEMPT.c.send == outcome.send,
-                )
-                .values(
-                    answered_at=at,
-                    outcome=outcome.outcome,
-                    code=outcome.code,
-                    message=outcome.message,
-                    billed=outcome.billed,
-                    cost=outcome.cost,
-                )
-            )
-        return bool(moved)
-
-    def _stop_unsent(self, c: Connection, job_id: str, at: datetime) -> int:
-        unsent = select(SUBMISSION.c.id).where(
-            SUBMISSION.c.job_id == job_id, SUBMISSION.c.state == SubmissionState.PREPARED
-        )
-        stopped = 0
-        for submission_id in list(c.execute(unsent).scalars()):
-            self._move_one(c, "submission", submission_id, job_id, SubmissionEvent.WITHDRAW, at)
-            stopped += self._withdraw_items(c, job_id, submission_id, at)
-        idle = ITEM.c.state.in_([ItemState.PLANNED, ItemState.WAITING, ItemState.COPYING])
-        return stopped + self._move_items(c, ItemEvent.CANCEL, [ITEM.c.job_id == job_id, idle], at)
-
-    def _withdraw_items(self, c: Connection, job_id: str, submission_id: str, at: datetime) -> int:
-        self._not_sent(c, submission_id, at)
-        return self._move_items(
-            c, ItemEvent.CANCEL, [ITEM.c.job_id == job_id, ITEM.c.submission_id == submission_id], at
-        )
-
-    @staticmethod
-    def _not_sent(c: Connection, submission_id: str, at: datetime) -> None:
-        c.execute(
-            update(ATTEMPT)
-            .where(ATTEMPT.c.submission_id == submission_id)
-            .values(outcome="not_sent", billed="no", cost=Decimal(0), answered_at=at)
-        )
-
-    def _move_submission(
-        self, c: Connection, submission: Submission, event: SubmissionEvent, at: datetime, **values: Any
-    ) -> None:
-        self._move_one(c, "submission", submission.id, submission.job_id, event, at, **values)
-
-    def _move_items(
-        self,
-        c: Connection,
-        event: ItemEvent,
-        where: Sequence[ColumnElement[bool]],
-        at: datetime,
-        note: str = "",
-        **values: Any,
-    ) -> int:
-        moves = sources(event)
-        (to,) = set(moves.values())
-        chosen = and_(ITEM.c.state.in_(list(moves)), *where)
-        self._write_history(c, chosen, event.value, to, at, note)
-        return c.execute(update(ITEM).where(chosen).values(state=to.value, moved_at=at, **values)).rowcount
-
-    @staticmethod
-    def _write_history(
-        c: Connection, chosen: ColumnElement[bool], event: str, to: StrEnum, at: datetime, note: str
-    ) -> None:
-        history = select(
-            literal(at, Utc()),
-            ITEM.c.job_id,
-            literal("item"),
-            cast(ITEM.c.number, String),
-            literal(event),
-            ITEM.c.state,
-            literal(to.value),
-            literal(note),
-        ).where(chosen)
-        names = ["at", "job_id", "subject", "subject_id", "event", "from_state", "to_state", "note"]
-        c.execute(insert(EVENT).from_select(names, history))
-
-    @staticmethod
-    def _move_one(
-        c: Connection, subject: str, subject_id: str, job_id: str, event: StrEnum, at: datetime, **values: Any
-    ) -> StrEnum:
-        tbl = JOB if subject == "job" else SUBMISSION
-        moves = sources(event)
-        state = c.execute(select(tbl.c.state).where(tbl.c.id == subject_id)).scalar_one_or_none()
-        to = next((to for known, to in moves.items() if known == state), None)
-        if to is None:
-            raise StaleTransitionError(
-                f"“{event}” does not apply: {subject} {subject_id} is {state or 'gone'}"
-            )
-        c.execute(update(tbl).where(tbl.c.id == subject_id).values(state=to.value, **values))
-        c.execute(
-            insert(EVENT).values(
-                at=at,
-                job_id=job_id,
-                subject=subject,
-                subject_id=subject_id,
-                event=event.value,
-                from_state=state,
-                to_state=to.value,
-                note=str(values.get("note", ""))[:200],
-            )
-        )
-        return to
-
-
-def _columns(record: Any) -> dict[str, Any]:
-    # Not `asdict`, which copies every value deeply: this runs once for each of 500,000 rows.
-    return {name: getattr(record, name) for name in record.__slots__}
-
-
-def _of(submission: Submission) -> list[ColumnElement[bool]]:
-    return [ITEM.c.job_id == submission.job_id, ITEM.c.submission_id == submission.id]
-
-
-def _usd(amount: Decimal) -> ColumnElement[Decimal]:
-    return type_coerce(literal(amount, Usd()), Usd())

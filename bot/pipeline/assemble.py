@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -12,9 +12,9 @@ from bot.pipeline.breaker import PROBES, SPEAKING, Standing, standing
 from bot.pipeline.plan import Chunk
 from bot.runtime import Context
 from providers.base import ImageRequest, Lane, Reference, Refused, Size
+from storage.moves import Packed
 from storage.records import Item, Job, Submission
 from storage.states import ItemEvent, ItemState, JobState, SubmissionState
-from storage.store import Packed
 
 PAGE = 500
 """Items looked at together; bounds memory."""
@@ -42,39 +42,53 @@ class _Open:
 
 def _assemble_job(ctx: Context, job: Job, now: datetime) -> int:
     """One pass over the job's due items. A crash leaves at most payload files nobody refers to."""
-    open_by_kind: dict[tuple[str, ...], _Open] = {}
+    filling: dict[tuple[str, ...], _Open] = {}
+    full: list[_Open] = []
     prepared = 0
     room = _Room(ctx, now)
     try:
-        for item in _due(ctx, job, now):
-            if not room.take(item):
-                continue
-            line = _encode(ctx, item, now)
-            if line is None:
-                continue
-            group, text = line
-            kind = (item.provider, item.model, item.lane, group)
-            card = ctx.providers[item.provider].models[item.model]
-            out = card.expected_output_bytes(Size.parse(item.made_size))
-            filling = open_by_kind.get(kind)
-            if filling and not filling.chunk.add(len(text), out):
-                prepared += _close(ctx, open_by_kind.pop(kind), now)
-                filling = None
-            if filling is None:
-                filling = open_by_kind[kind] = _begin(ctx, job, item, group)
-                filling.chunk.add(len(text), out)
-            filling.file.write(text)
-            filling.byte_size += len(text)
-            filling.packed.append(Packed(item.number, item.sends + 1, item.quoted_high))
-            if filling.chunk.full:
-                prepared += _close(ctx, open_by_kind.pop(kind), now)
-        for filling in list(open_by_kind.values()):
-            prepared += _close(ctx, filling, now)
-        open_by_kind.clear()
+        for page in _pages(ctx, job, now):
+            taken = [item for item in page if room.take(item)]
+            for item in taken:
+                line = _encode(ctx, item, now)
+                if line is not None:
+                    _fill(ctx, job, item, *line, filling, full)
+            prepared += _prepare(ctx, full, now)
+            if not taken:
+                break  # no provider has room: the next tick looks again
+        full += filling.values()
+        filling.clear()
+        prepared += _prepare(ctx, full, now)
     finally:
-        for filling in open_by_kind.values():
-            filling.keep.close()
+        for left in (*filling.values(), *full):
+            left.keep.close()
     return prepared
+
+
+def _fill(
+    ctx: Context,
+    job: Job,
+    item: Item,
+    group: str,
+    line: bytes,
+    filling: dict[tuple[str, ...], _Open],
+    full: list[_Open],
+) -> None:
+    """Add one line to the submission of its kind, beginning a new one where it does not fit."""
+    kind = (item.provider, item.model, item.lane, group)
+    card = ctx.providers[item.provider].models[item.model]
+    out = card.expected_output_bytes(Size.parse(item.made_size))
+    into = filling.get(kind)
+    if into is None or not into.chunk.add(len(line), out):
+        if into is not None:
+            full.append(filling.pop(kind))
+        into = filling[kind] = _begin(ctx, job, item, group)
+        into.chunk.add(len(line), out)
+    into.file.write(line)
+    into.byte_size += len(line)
+    into.packed.append(Packed(item.number, item.sends + 1, item.quoted_high))
+    if into.chunk.full:
+        full.append(filling.pop(kind))
 
 
 class _Room:
@@ -116,10 +130,10 @@ class _Room:
         return self._probes_left[provider] >= 0
 
 
-def _due(ctx: Context, job: Job, now: datetime) -> Iterator[Item]:
+def _pages(ctx: Context, job: Job, now: datetime) -> Iterator[Sequence[Item]]:
     after = 0
     while page := ctx.queries.due_items(job.id, ItemState.WAITING, now, PAGE, after):
-        yield from page
+        yield page
         after = page[-1].number
 
 
@@ -168,25 +182,33 @@ def _begin(ctx: Context, job: Job, item: Item, group: str) -> _Open:
     )
 
 
-def _close(ctx: Context, filling: _Open, now: datetime) -> int:
-    filling.keep.close()
-    item = filling.first
-    submission = Submission(
-        id=filling.submission_id,
+def _prepare(ctx: Context, full: list[_Open], now: datetime) -> int:
+    """Payloads kept, then intents written, all in one transaction; empties the list."""
+    for filled in full:
+        filled.keep.close()
+    if full:
+        ctx.store.pack([(_submission(filled, now), filled.packed) for filled in full], now)
+    prepared = len(full)
+    full.clear()
+    return prepared
+
+
+def _submission(filled: _Open, now: datetime) -> Submission:
+    item = filled.first
+    return Submission(
+        id=filled.submission_id,
         job_id=item.job_id,
         provider=item.provider,
         model=item.model,
         lane=item.lane,
-        grp=filling.group,
+        grp=filled.group,
         state=SubmissionState.PREPARED,
-        payload_key=filling.payload_key,
-        count=len(filling.packed),
-        byte_size=filling.byte_size,
+        payload_key=filled.payload_key,
+        count=len(filled.packed),
+        byte_size=filled.byte_size,
         created_at=now,
         due_at=now,
     )
-    ctx.store.pack(submission, filling.packed, now)
-    return 1
 
 
 def key_of(job_id: str, number: int, send: int) -> str:

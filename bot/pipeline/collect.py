@@ -55,14 +55,13 @@ def _collect(ctx: Context, items: Sequence[Item]) -> int:
         master = item.master_key or _fetch(ctx, item)
         if master is not None:
             work.append((item, _render(ctx, item, master)))
+    kept: list[tuple[Item, dict[str, Any]]] = []
     for item, future in work:
         try:
-            kept = future.result()
+            kept.append((item, {**future.result(), "due_at": None}))
         except NotAPicture as problem:
-            unusable = Failure(FailureKind.UNKNOWN, "not_a_picture", str(problem))
-            _failed(ctx, item, unusable)
-        else:
-            _move(ctx, item, ItemEvent.STORE, {**kept, "due_at": None})
+            _failed(ctx, item, Failure(FailureKind.UNKNOWN, "not_a_picture", str(problem)))
+    ctx.store.store_items(kept, ctx.clock())
     return len(items)
 
 
@@ -129,34 +128,32 @@ def _failed(ctx: Context, item: Item, failure: Failure) -> None:
 
 
 COPIED: Mapping[ItemState, ItemEvent] = {
-    ItemState.STORED: ItemEvent.STORE,
     ItemState.REFUSED: ItemEvent.REFUSE,
     ItemState.FAILED: ItemEvent.FAIL,
     ItemState.EXPIRED: ItemEvent.EXPIRE,
     ItemState.CANCELLED: ItemEvent.CANCEL,
     ItemState.IN_DOUBT: ItemEvent.DOUBT,
 }
-"""A duplicate shares its original's fate."""
+"""A duplicate shares its original's fate where there is no picture to copy."""
+
+
+FATE = ("failure_kind", "failure_code", "reason")
+PICTURE = ("master_key", "rendition_key", "width", "height", "byte_size")
 
 
 def _copy(ctx: Context, pairs: Sequence[tuple[Item, Item]]) -> int:
+    kept: list[tuple[Item, dict[str, Any]]] = []
     for item, original in pairs:
-        event = COPIED[original.state]
-        if event is not ItemEvent.STORE:
-            values = {
-                "failure_kind": original.failure_kind,
-                "failure_code": original.failure_code,
-                "reason": original.reason,
-            }
-            _move(ctx, item, event, values)
+        if original.state is not ItemState.STORED:
+            fate = {name: getattr(original, name) for name in FATE}
+            _move(ctx, item, COPIED[original.state], fate)
             continue
         assert original.master_key is not None
         if item.size == original.size:
-            names = ("master_key", "rendition_key", "width", "height", "byte_size")
-            kept = {name: getattr(original, name) for name in names}
+            kept.append((item, {name: getattr(original, name) for name in PICTURE}))
         else:
-            kept = _render(ctx, item, original.master_key).result()
-        _move(ctx, item, ItemEvent.STORE, kept)
+            kept.append((item, _render(ctx, item, original.master_key).result()))
+    ctx.store.store_items(kept, ctx.clock())
     return len(pairs)
 
 

@@ -68,10 +68,10 @@ def judge(ctx: Context, now: datetime) -> None:
         pause = pauses.get(name)
         if pause is not None and _is(pause, Standing.HALF_OPEN, now):
             _judge_probes(ctx, pause, now)
-        elif pause is None or _is(pause, Standing.CLOSED, now):
+        elif pause is None or pause.kind not in LASTING:
             found = recent(answers.get(name, []), away.get(name, (0, 0)), ctx.policy.breaker_samples)
             if (why := trouble(found, ctx.policy)) is not None:
-                ctx.notices.resume(name)  # a short pause that has ended: this one has its own beginning
+                ctx.notices.resume(name)  # of a short pause: this one has a beginning of its own
                 ctx.notices.pause(name, why.kind, why.reason, now, until)
 
 

@@ -50,7 +50,7 @@ def choose(
     for name in route:
         if name in without:
             continue
-        for card in _offered(cards.get(name, {}), need.model):
+        for card in _offered(cards.get(name, {}), need, today):
             if objection(card, need, today) is None:
                 made = made_size(card, need)
                 assert made is not None, "a card without an objection has a size"
@@ -65,8 +65,6 @@ def objection(card: ModelCard, need: Need, today: date) -> str | None:
         return f"{card.id} was shut down on {card.shutdown}"
     if need.lane not in card.lanes:
         return f"{card.id} has no {need.lane} lane"
-    if need.vector != card.vector and card.id != need.model:
-        return f"{card.id} makes {'vector pictures' if card.vector else 'no vector pictures'}"
     if need.references > card.references:
         return f"{card.id} takes {card.references} reference pictures, not {need.references}"
     if need.background == "transparent" and not card.transparency:
@@ -79,9 +77,9 @@ def objection(card: ModelCard, need: Need, today: date) -> str | None:
 def objections(route: Sequence[str], cards: Cards, need: Need, today: date) -> Iterator[str]:
     """What each provider of the route says of its first model that comes into question."""
     for name in route:
-        card = next(iter(_offered(cards.get(name, {}), need.model)), None)
+        card = next(iter(_offered(cards.get(name, {}), need, today)), None)
         if card is None:
-            yield f"{name} is not set up"
+            yield f"{name} has no model for it"
         elif (said := objection(card, need, today)) is not None:
             yield said
 
@@ -98,5 +96,8 @@ def known_quality(card: ModelCard, quality: str | None) -> str | None:
     return quality if card.qualities else None
 
 
-def _offered(models: Mapping[str, ModelCard], wanted: str | None) -> list[ModelCard]:
-    return [models[wanted]] if wanted is not None and wanted in models else list(models.values())
+def _offered(models: Mapping[str, ModelCard], need: Need, today: date) -> list[ModelCard]:
+    """The models of one provider that come into question, in its order."""
+    if need.model is not None and need.model in models:
+        return [models[need.model]]
+    return [card for card in models.values() if card.vector == need.vector and not card.retired(today)]

@@ -13,9 +13,9 @@ from bot.pipeline.assemble import parse_key
 from bot.pipeline.retry import Again, decide
 from bot.runtime import Context
 from providers.base import Billed, Failure, FailureKind, Handle, ItemResult, Made, Picture, Progress
+from storage.moves import Outcome
 from storage.records import Item, Submission
 from storage.states import ItemEvent, ItemState
-from storage.store import Outcome
 
 log = logging.getLogger(__name__)
 

@@ -28,9 +28,9 @@ from providers.base import (
     TellOperator,
 )
 from providers.catalogue import ModelCard
+from storage.moves import Outcome
 from storage.records import Item, Submission
 from storage.states import ItemEvent, ItemState, StaleTransitionError, SubmissionState
-from storage.store import Outcome
 
 
 def submit(ctx: Context, now: datetime) -> int:

@@ -73,7 +73,8 @@ def packed(ctx: Context, job_id: str, numbers: list[int], name: str = "s1") -> S
         state=SubmissionState.PREPARED, payload_key="k", count=len(numbers), byte_size=1, created_at=START,
     )  # fmt: skip
     items = ctx.queries.items_by_number(job_id, numbers)
-    ctx.store.pack(submission, [Packed(i.number, i.sends + 1, Decimal("0.05")) for i in items], START)
+    packed_items = [Packed(i.number, i.sends + 1, Decimal("0.05")) for i in items]
+    ctx.store.pack([(submission, packed_items)], START)
     return submission
 
 
