@@ -83,9 +83,10 @@ def run(
     again: Annotated[bool, typer.Option(help="Begin anew though the same job is unfinished.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Make the pictures of a sheet: plan, ask, send, retry, render, and write them with results.csv.
+    """Make the pictures of a sheet, and write them with results.csv.
 
-    Stopped half way, the same command goes on where it was; nothing is paid twice.
+    Shows the plan and asks before it starts. Stopped half way, the same command goes on where it was;
+    nothing is paid twice.
     """
     from bot.run import RunOptions, run_sheet
 
@@ -126,7 +127,7 @@ def plan(
 def audit(
     job: Annotated[str, typer.Argument(help="The job's id.", show_default=False)], as_json: JsonOption = False
 ) -> None:
-    """Print a job's ledger, in rows and dollars, and whether every row is accounted for."""
+    """Show a job's ledger: is every row accounted for?"""
     from bot.run import show_audit
 
     raise typer.Exit(_guarded(show_audit, job, as_json))
@@ -170,7 +171,10 @@ def demo(
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the workspace's page.")] = 8765,
     folder: Annotated[Path, typer.Option(help="Where the demo keeps its data.")] = Path("demo-data"),
 ) -> None:
-    """Everything on this machine, no account: a Slack workspace, a simulated provider, the real bot."""
+    """Run the example here: a small Slack, no account.
+
+    The workspace and the provider are stand-ins on this machine; the bot is the real one.
+    """
     from bot.demo import run_demo
 
     raise typer.Exit(_guarded(run_demo, once, port, folder))

@@ -78,7 +78,11 @@ def run_sheet(wanted: Wanted, options: RunOptions) -> int:
             err.print(f"Job {job.id} of the same sheet and options is unfinished: going on with it.")
         if job.state is JobState.PLANNED:
             start(ctx, job, now())
-        _work(ctx, job.id)
+        try:
+            _work(ctx, job.id)
+        except KeyboardInterrupt:
+            err.print(f"Stopped. The same command goes on with job {job.id}; nothing is paid twice.")
+            raise
         return _deliver(ctx, job.id, options)
 
 
@@ -125,15 +129,18 @@ def _deliver(ctx: Context, job_id: str, options: RunOptions) -> int:
     if options.as_json:
         print_json(numbers)
     else:
-        _print_summary(summarise(judged, now(), ctx.policy.rules), folder)
+        _print_summary(job, summarise(judged, now(), ctx.policy.rules), folder)
     rate = judged.tally.success_rate
     return 0 if rate is None or rate >= ctx.policy.rules.success_target else 1
 
 
-def _print_summary(summary: Summary, folder: Path) -> None:
+def _print_summary(job: Job, summary: Summary, folder: Path) -> None:
     out = Console(highlight=False)
     out.print(escape(summary.headline), soft_wrap=not out.is_terminal)
-    for line in summary.lines:
+    left_out = (
+        f"{count(job.bad_rows, 'row')} could not be used; results.csv says why." if job.bad_rows else ""
+    )
+    for line in (*summary.lines, *filter(None, [left_out])):
         if out.is_terminal:
             out.print(Padding(escape(line), (0, 0, 0, 2), expand=False))
         else:
@@ -239,7 +246,8 @@ def _print_audit(job: Job, proof: dict[str, Any]) -> None:
     unpriced = proof["unpriced_attempts"]
     if unpriced:
         print(f"  unknown cost           {unpriced:>8,}   attempts whose price nobody has said")
-    print(f"  {proof['invariant']}: {'holds' if proof['holds'] else 'DOES NOT HOLD'}")
+    print(f"  {proof['invariant'].replace(' + cancelled', chr(10) + ' ' * 14 + '+ cancelled')}")
+    print(f"  {'holds: every row is accounted for' if proof['holds'] else 'DOES NOT HOLD'}")
     for exception in proof["exceptions"]:
         print(f"  ! {exception}")
 
