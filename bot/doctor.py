@@ -12,7 +12,7 @@ from rich.table import Table
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
 
-from bot.app import build_providers, open_context
+from bot.app import build_hooks, build_providers, open_context
 from bot.config import Loaded, Settings, SettingsError, load
 from bot.runtime import now
 from bot.terminal import print_json
@@ -121,6 +121,19 @@ def _provider(name: str, provider: Provider) -> Iterator[Finding]:
             yield Finding(name, "missing", f"{card.id} will be shut down on {card.shutdown}.{follows}")
 
 
+def _webhooks(settings: Settings) -> Iterator[Finding]:
+    try:
+        hooks = build_hooks(settings)
+    except SettingsError as problem:
+        yield Finding("webhooks", "wrong", str(problem))
+        return
+    for hooked in hooks.values():
+        hooked.close()
+    if hooks:
+        where = f"{settings.imgbatch_public_url or ''}{registry.HOOKS_PATH}/"
+        yield Finding("webhooks", "good", f"Expected at {where} from {', '.join(hooks)}.")
+
+
 def _slack(settings: Settings) -> Iterator[Finding]:
     if settings.slack_bot_token is None:
         yield Finding("Slack", "missing", "SLACK_BOT_TOKEN is not set; `serve` needs it, `run` does not.")
@@ -145,4 +158,4 @@ def _slack(settings: Settings) -> Iterator[Finding]:
         )
 
 
-CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (_data, _providers, _slack)
+CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (_data, _providers, _webhooks, _slack)

@@ -211,6 +211,17 @@ def test_doctor_lists_settings_with_their_origin_and_masks_secrets(folder: Path)
     assert done.returncode == 1, "the provider cannot be reached"
 
 
+def test_doctor_says_whose_webhooks_are_expected_and_which_secret_cannot_be_one(folder: Path) -> None:
+    fal = {"FAL_KEY": "a:b", "FAL_BASE_URL": "http://127.0.0.1:9"}
+    expected = imgbatch(folder, "doctor", "--json", **fal, IMGBATCH_PUBLIC_URL="https://bot.example.com/")
+    assert "Expected at https://bot.example.com/hooks/ from fal." in expected.stdout
+    secret = "not-a-signing-secret-0123456789"
+    fal |= {"OPENAI_API_KEY": "sk-1234567", "OPENAI_BASE_URL": "http://127.0.0.1:9/v1"}
+    wrong = imgbatch(folder, "doctor", "--json", **fal, OPENAI_WEBHOOK_SECRET=secret)
+    assert "OPENAI_WEBHOOK_SECRET is not a signing secret of OpenAI" in wrong.stdout
+    assert secret not in wrong.stdout + wrong.stderr
+
+
 def test_a_second_process_on_the_same_data_is_told_so(folder: Path) -> None:
     from filelock import FileLock
 

@@ -49,6 +49,10 @@ def test_secrets_are_never_shown(tmp_path: Path) -> None:
         ),
         ("IMGBATCH_BUDGET_USD", "-3", "IMGBATCH_BUDGET_USD"),
         ("IMGBATCH_ALERT_RATE", "95", "IMGBATCH_ALERT_RATE"),
+        ("FAL_WEBHOOKS", "maybe", "FAL_WEBHOOKS .from environment.*boolean"),
+        ("IMGBATCH_PUBLIC_URL", "http://bot.example.com", "IMGBATCH_PUBLIC_URL .*must begin with https"),
+        ("IMGBATCH_PUBLIC_URL", "https://192.168.1.2:8080", "IMGBATCH_PUBLIC_URL .*a private or loopback"),
+        ("IMGBATCH_PUBLIC_URL", "https://localhost/x", "IMGBATCH_PUBLIC_URL .*a private or loopback"),
     ],
 )
 def test_a_wrong_value_is_one_sentence_with_its_name_and_origin(

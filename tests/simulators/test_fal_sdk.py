@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from io import BytesIO
 from typing import Any
 
@@ -13,6 +16,7 @@ import pytest
 from fal_client.client import FalClientHTTPError
 from PIL import Image
 
+from providers.fal_webhooks import FalHooks
 from providers.simulators.fal import FalSimulator
 
 ENDPOINT = "fal-ai/flux-2-pro"
@@ -190,3 +194,28 @@ def test_an_address_with_the_whole_endpoint_is_no_address(
     whole = f"{vendor.url}/fal-ai/flux-pro/v1.1/requests/{handle.request_id}/status"
     key = {"authorization": f"Key {vendor.key}"}
     assert httpx.get(whole, headers=key, trust_env=False).status_code == 405
+
+
+def test_a_webhook_asked_for_is_signed_and_goes_through_the_tunnel_alone(
+    client: fal_client.SyncClient, vendor: FalSimulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nobody = "http://127.0.0.1:9"
+    monkeypatch.setattr(vendor, "tunnel", nobody)
+    for address in ("https://10.0.0.1/hooks/fal", "http://bot.example.com/hooks/fal"):
+        client.submit(ENDPOINT, ask("mug"), webhook_url=address).get()
+    wanted = client.submit(ENDPOINT, ask("mug"), webhook_url="https://bot.example.com/hooks/fal")
+    wanted.get()
+    until = time.monotonic() + 10
+    while not vendor.courier.delivered and time.monotonic() < until:
+        time.sleep(0.01)
+    tried = vendor.courier.delivered[0]
+    assert tried.url == f"{nobody}/hooks/fal"
+    assert {each.letter.headers["x-fal-webhook-request-id"] for each in vendor.courier.delivered} == {
+        wanted.request_id
+    }
+    said = json.loads(tried.letter.body)
+    assert (said["status"], len(said["payload"]["images"])) == ("OK", 1)
+    hooks = FalHooks(base_url=vendor.base_url)
+    found = hooks.verify(tried.letter.headers, tried.letter.body, datetime.now(UTC))
+    assert found.handle_ids == (wanted.request_id,)
+    hooks.close()
