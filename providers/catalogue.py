@@ -234,6 +234,10 @@ class ModelCard(_Frozen):
         return max(1, round(self.output_bytes * size.pixels / (1024 * 1024)))
 
 
+Cards = Mapping[str, Mapping[str, ModelCard]]
+"""Models by provider and id."""
+
+
 class CatalogueError(ValueError):
     """A catalogue file is wrong; the message names the file, the entry and what to do."""
 
@@ -242,7 +246,7 @@ class _File(_Frozen):
     model: tuple[ModelCard, ...] = Field(default=())
 
 
-def load(*files: Path) -> Mapping[str, Mapping[str, ModelCard]]:
+def load(*files: Path) -> Cards:
     """Models by provider and id. Later files replace single entries of earlier ones.
 
     Raises CatalogueError naming the file and the field.

@@ -14,9 +14,9 @@ from bot.intake.sheet import Sheet
 from bot.intake.spec import BadRow, JobSpec, SheetRow, Wish
 from bot.intake.template import Template, TemplateError
 from providers.base import Size
-from providers.catalogue import ModelCard
+from providers.catalogue import Cards
 
-__all__ = ["MAX_VARIANTS", "Cards", "check_variants", "read_rows"]
+__all__ = ["MAX_VARIANTS", "check_variants", "read_rows"]
 
 MAX_VARIANTS = 20
 """Pictures of one prompt. Nobody compares more, and a typed 200 costs real money."""
@@ -30,8 +30,6 @@ MAX_ALT_CHARACTERS = 250
 BACKGROUNDS = frozenset({"transparent", "opaque", "auto"})
 """Words of the `background` column that are an option; any other text there is about the scene."""
 
-Cards = Mapping[str, Mapping[str, ModelCard]]
-"""The catalogue: models by provider and id."""
 
 _ASKING = ("size", "variants", "provider", "model", "quality")
 """Columns whose words are read the same whatever the row."""

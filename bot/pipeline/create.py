@@ -17,8 +17,10 @@ from bot.intake.sheet import Sheet, SheetError, open_sheet
 from bot.intake.spec import BadRow, JobSpec, Wish
 from bot.intake.template import Template, TemplateError, compile_template
 from bot.pipeline.breaker import Standing, standing
-from bot.pipeline.plan import Cards, Plan, PlanError, Planner
+from bot.pipeline.plan import Plan, PlanError
+from bot.pipeline.planner import Planner
 from bot.runtime import Context
+from providers.catalogue import Cards
 from storage.records import Item, Job, Row
 from storage.states import JobState
 

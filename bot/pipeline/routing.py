@@ -11,10 +11,7 @@ from datetime import date
 
 from bot.pipeline import prompts
 from providers.base import Lane, Size
-from providers.catalogue import ModelCard, Price
-
-Cards = Mapping[str, Mapping[str, ModelCard]]
-"""The models of the providers that can be used now, by provider and id."""
+from providers.catalogue import Cards, ModelCard, Price
 
 
 @dataclass(frozen=True, slots=True)

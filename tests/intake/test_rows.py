@@ -9,12 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.intake.references import MAX_REFERENCES, read_references
-from bot.intake.rows import MAX_ALT_CHARACTERS, Cards, alt_text_from, read_rows
+from bot.intake.rows import MAX_ALT_CHARACTERS, alt_text_from, read_rows
 from bot.intake.sheet import open_sheet
 from bot.intake.spec import BadRow, JobSpec, SheetRow, Wish
 from bot.intake.template import TemplateError, compile_template
 from providers.base import Size
-from providers.catalogue import load
+from providers.catalogue import Cards, load
 
 CARDS = load()
 PROVIDER = next(iter(CARDS))

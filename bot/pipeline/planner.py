@@ -1,0 +1,313 @@
+"""From wishes to items, and what they will cost: computed, shown, and only then applied. Pure.
+
+Fingerprint: SHA-256 over provider, model, prompt, generated size, quality, background, references, and
+which repeat of the same request within its row it is. Two items of one fingerprint are one picture.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from bot.config import Policy
+from bot.intake.spec import JobSpec, Wish
+from bot.pipeline import prompts, routing
+from bot.pipeline.plan import OTHERS, Chunk, LaneQuote, Plan, PlanError, choose, keep_budget, usual_seconds
+from providers.base import Lane, Size
+from providers.catalogue import Cards, ModelCard, Price
+from storage.records import Item
+from storage.states import ItemState
+
+ENVELOPE_BYTES = 300
+"""What a request line holds beside its prompt; for the estimate of submissions only."""
+
+LIVE_WINDOW_SECONDS = 600
+"""A live job is not called late before this, however small it is."""
+
+
+@dataclass(slots=True)
+class _Totals:
+    """Running sums of a plan."""
+
+    items: int = 0
+    duplicates: int = 0
+    generated: Counter[tuple[str, str, Size, str | None]] = field(default_factory=Counter)
+    """Pictures to generate by provider, model, generated size and quality."""
+    chunks: dict[tuple[str, str, bool], Chunk] = field(default_factory=dict)
+    submissions: int = 0
+    warnings: dict[str, None] = field(default_factory=dict)
+    """Sentences, each once, in order."""
+
+
+class Planner:
+    """Turns the wishes of one sheet into items, row by row, in memory that grows with distinct pictures
+    only (16 bytes of fingerprint each).
+    """
+
+    def __init__(
+        self,
+        job_id: str,
+        spec: JobSpec,
+        cards: Cards,
+        policy: Policy,
+        now: datetime,
+        resting: Collection[str] = (),
+    ) -> None:
+        """Raises PlanError if the job as a whole names a provider, model or lane that cannot be used.
+
+        `resting`: providers that are left alone at present; a route comes to them last.
+        """
+        self._job_id = job_id
+        self._spec = spec
+        self._cards = cards
+        self._policy = policy
+        self._now = now
+        self._today: date = now.date()
+        self._first: dict[bytes, int] = {}
+        self._totals = _Totals()
+        self._prices: dict[tuple[str, str, Lane, Size, str | None], Price | None] = {}
+        self._chosen: dict[tuple[str | None, str | None], ModelCard] = {}
+        self._lists: dict[tuple[str | None, str | None], list[ModelCard]] = {}
+        self._route = [n for n in spec.route if n not in resting] + [n for n in spec.route if n in resting]
+        if spec.route:
+            self.default = self._first_of_route()
+            return
+        self.default, *_ = cards_asked = self._compared(spec.provider, spec.model)
+        for card in cards_asked:
+            if spec.lane not in card.lanes:
+                raise PlanError(f"{card.id} has no {spec.lane} lane; use lane={next(iter(card.lanes))}")
+
+    def add(self, wishes: Sequence[Wish]) -> list[Item]:
+        """The row's items, numbered on. Raises PlanError with the row's problem; nothing is counted then."""
+        seen: dict[str, int] = {}
+        drafts = [self._draft(wish, card, seen) for wish in wishes for card in self._cards_for(wish)]
+        return [self._count(draft, card, size) for draft, card, size in drafts]
+
+    def _cards_for(self, wish: Wish) -> Sequence[ModelCard]:
+        spec = self._spec
+        if spec.route and wish.provider is None and wish.model in (None, spec.model):
+            return [self._routed(wish)]
+        provider = wish.provider or (None if wish.model else spec.provider)
+        return self._compared(provider, wish.model or spec.model)
+
+    def _first_of_route(self) -> ModelCard:
+        """The model a picture without wishes of its own is made by."""
+        spec = self._spec
+        for name in spec.route:
+            if name not in self._cards:
+                known = ", ".join(self._cards) or "none"
+                raise PlanError(f"There is no provider “{name}” here; set up are: {known}. {OTHERS}")
+        if spec.model and not any(spec.model in self._cards[name] for name in spec.route):
+            raise PlanError(
+                f"None of {', '.join(spec.route)} has a model “{spec.model}”; leave it out, or name one model"
+            )
+        need = routing.Need("any", spec.lane, spec.size, 0, spec.background, spec.quality, spec.model)
+        choice = routing.choose(self._route, self._cards, need, self._today)
+        if choice is None:
+            raise PlanError("; ".join(routing.objections(self._route, self._cards, need, self._today)))
+        return choice.card
+
+    def _routed(self, wish: Wish) -> ModelCard:
+        spec = self._spec
+        need = routing.Need(
+            prompt=wish.prompt,
+            lane=spec.lane,
+            size=wish.size or spec.size,
+            references=len(wish.references),
+            background=wish.background or spec.background,
+            quality=wish.quality or spec.quality,
+            model=spec.model,
+        )
+        choice = routing.choose(self._route, self._cards, need, self._today)
+        if choice is None:
+            raise PlanError("; ".join(routing.objections(self._route, self._cards, need, self._today)))
+        if choice.quality != need.quality and need.quality is not None:
+            own = f"its own, {choice.quality}, is used" if choice.quality else "it is left out"
+            self._totals.warnings.setdefault(
+                f"{choice.card.id} has no quality “{need.quality}”: {own}.", None
+            )
+        return choice.card
+
+    def _compared(self, provider: str | None, model: str | None) -> Sequence[ModelCard]:
+        """One card for each model of a comma list: the same wish on several models is a comparison."""
+        key = (provider, model)
+        if key not in self._lists:
+            names = [name.strip() for name in model.split(",") if name.strip()] if model else [None]
+            self._lists[key] = list(
+                {id(card): card for card in (self._choose(provider, n) for n in names)}.values()
+            )
+        return self._lists[key]
+
+    def _draft(
+        self, wish: Wish, card: ModelCard, seen: dict[str, int]
+    ) -> tuple[dict[str, Any], ModelCard, Size]:
+        """The item's values but for its number: a row with one bad wish counts nothing at all."""
+        spec = self._spec
+        if spec.lane not in card.lanes:
+            raise PlanError(f"{card.id} has no {spec.lane} lane")
+        problem = prompts.lint(wish.prompt, card)
+        if problem:
+            raise PlanError(problem)
+        wanted = wish.size or spec.size
+        made = card.fit(wanted) if wanted else card.default_size
+        if made is None:
+            raise PlanError(f"{card.id} cannot make a picture of the shape {wanted}; use a less extreme size")
+        self._note_size(card, wanted, made)
+        quality = wish.quality or spec.quality or card.default_quality
+        if spec.route:
+            quality = routing.known_quality(card, quality)
+        if quality and card.qualities and quality not in card.qualities:
+            raise PlanError(f"{card.id} has no quality “{quality}”; use {', '.join(card.qualities)}")
+        background = wish.background or spec.background
+        if background == "transparent" and not card.transparency:
+            raise PlanError(f"{card.id} cannot make transparent backgrounds")
+        if len(wish.references) > card.references:
+            raise PlanError(
+                f"{card.id} takes {card.references} reference pictures, not {len(wish.references)}"
+            )
+        same = [card.provider, card.id, wish.prompt, str(made), quality, background, list(wish.references)]
+        text = json.dumps(same, ensure_ascii=False, separators=(",", ":"))
+        repeat = seen[text] = seen.get(text, -1) + 1
+        price = self._price(card, spec.lane, made, quality)
+        draft = {
+            "job_id": self._job_id,
+            "row": wish.row,
+            "variant": wish.variant,
+            "key": wish.key,
+            "prompt": wish.prompt,
+            "alt_text": wish.alt_text,
+            "provider": card.provider,
+            "model": card.id,
+            "lane": spec.lane.value,
+            "size": str(wanted) if wanted else None,
+            "made_size": str(made),
+            "quality": quality,
+            "background": background,
+            "references": list(wish.references) or None,
+            "fingerprint": hashlib.sha256(f"{repeat}{text}".encode()).hexdigest()[:32],
+            "quoted_low": price.low if price else None,
+            "quoted_high": price.high if price else None,
+            "state": ItemState.PLANNED,
+            "moved_at": self._now,
+        }
+        return draft, card, made
+
+    def _count(self, draft: dict[str, Any], card: ModelCard, made: Size) -> Item:
+        totals = self._totals
+        totals.items += 1
+        original = self._first.setdefault(bytes.fromhex(draft["fingerprint"]), totals.items)
+        if original != totals.items:
+            totals.duplicates += 1
+            free = {"quoted_low": Decimal(0), "quoted_high": Decimal(0)}
+            return Item(number=totals.items, duplicate_of=original, **{**draft, **free})
+        item = Item(number=totals.items, **draft)
+        self._count_generated(item, card, made)
+        return item
+
+    def _count_generated(self, item: Item, card: ModelCard, made: Size) -> None:
+        totals = self._totals
+        totals.generated[card.provider, card.id, made, item.quality] += 1
+        kind = (card.provider, card.id, bool(item.references))
+        size_in = len(item.prompt.encode()) + ENVELOPE_BYTES
+        size_out = card.expected_output_bytes(made)
+        chunk = totals.chunks.get(kind)
+        if chunk is None or not chunk.add(size_in, size_out):
+            chunk = totals.chunks[kind] = Chunk(card, self._spec.lane, self._policy)
+            chunk.add(size_in, size_out)
+            totals.submissions += 1
+
+    def _note_size(self, card: ModelCard, wanted: Size | None, made: Size) -> None:
+        if wanted is None or made == wanted:
+            return
+        if made.covers(wanted):
+            note = f"{wanted} is delivered from {made}, the smallest {card.id} makes for it."
+        else:
+            note = f"{card.id} makes {made} at most for {wanted}: those pictures are enlarged."
+        self._totals.warnings.setdefault(note, None)
+
+    def _price(self, card: ModelCard, lane: Lane, size: Size, quality: str | None) -> Price | None:
+        key = (card.provider, card.id, lane, size, quality)
+        if key not in self._prices:
+            self._prices[key] = card.price(lane, size, quality)
+        return self._prices[key]
+
+    def _choose(self, provider: str | None, model: str | None) -> ModelCard:
+        key = (provider, model)
+        if key not in self._chosen:
+            self._chosen[key] = choose(self._cards, provider or self._fallback(model), model, self._today)
+        return self._chosen[key]
+
+    def _fallback(self, model: str | None) -> str | None:
+        return self._policy.default_provider if model is None else None
+
+    def plan(self, rows: int, bad_rows: int, warnings: Sequence[str] = ()) -> Plan:
+        """The whole plan. Raises BudgetError when its highest price passes the budget."""
+        totals = self._totals
+        models: Counter[str] = Counter()
+        made_sizes: Counter[str] = Counter()
+        for (provider, model, made, _quality), number in totals.generated.items():
+            models[f"{provider}/{model}"] += number
+            made_sizes[str(made)] += number
+        used = {(provider, model): self._cards[provider][model] for provider, model, _, _ in totals.generated}
+        cards = list(used.values()) or [self.default]
+        quotes = {
+            lane: self._quote(lane, cards, models)
+            for lane in Lane
+            if all(lane in card.lanes for card in cards)
+        }
+        window = max(card.window for card in cards)
+        if self._spec.lane is Lane.LIVE:
+            window = timedelta(seconds=max(LIVE_WINDOW_SECONDS, 4 * quotes[Lane.LIVE].seconds))
+        plan = Plan(
+            rows=rows,
+            bad_rows=bad_rows,
+            items=totals.items,
+            duplicates=totals.duplicates,
+            lane=self._spec.lane,
+            quotes=quotes,
+            submissions=totals.submissions,
+            models=models,
+            made_sizes=made_sizes,
+            window_seconds=int(window.total_seconds()),
+            warnings=[*warnings, *totals.warnings, *self._retiring(cards), *self._conditions()],
+        )
+        keep_budget(plan, self._spec, self._policy)
+        return plan
+
+    def _quote(self, lane: Lane, cards: Sequence[ModelCard], models: Mapping[str, int]) -> LaneQuote:
+        low = high = Decimal(0)
+        unpriced = 0
+        for (provider, model, made, quality), number in self._totals.generated.items():
+            price = self._price(self._cards[provider][model], lane, made, quality)
+            if price is None:
+                unpriced += number
+            else:
+                low, high = low + price.low * number, high + price.high * number
+        return LaneQuote(low, high, unpriced, usual_seconds(lane, cards, models))
+
+    def _conditions(self) -> list[str]:
+        spec, policy = self._spec, self._policy
+        said = []
+        if len(spec.route) > 1:
+            said.append(
+                f"If {spec.route[0]} stops working, what is not yet sent goes on to the next of "
+                f"{', '.join(spec.route)}: the cost may differ from this quote."
+            )
+        if spec.off_peak:
+            begins, ends = f"{policy.off_peak_from:%H:%M}", f"{policy.off_peak_until:%H:%M}"
+            said.append(f"Nothing is sent before the off-peak hours, {begins} to {ends} UTC.")
+        return said
+
+    def _retiring(self, cards: Sequence[ModelCard]) -> list[str]:
+        return [
+            f"{card.id} will be shut down on {card.shutdown}"
+            + (f"; {card.successor} follows it." if card.successor else ".")
+            for card in cards
+            if card.retiring(self._today)
+        ]
