@@ -14,13 +14,15 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from bot.app import build_hooks, build_providers
+from bot.app import build_hooks, build_providers, open_context
 from bot.config import Policy, Settings
 from bot.hooks import Hooks
 from bot.pipeline.export import audit, report
 from bot.pipeline.rounds import one_round
 from bot.runtime import Context, now
+from bot.serve import running
 from bot.web import LONGEST_HOOK, make_site, serving
+from bot.workspace.server import Workspace
 from providers.base import Hint, Lane
 from providers.simulators.courier import Letter
 from providers.simulators.fal import FalSimulator
@@ -73,10 +75,12 @@ def house(folder: Path, settings: Settings) -> Iterator[House]:
         yield House(ctx, f"http://127.0.0.1:{port}")
 
 
-def wait_until(happened: Callable[[], bool], work: Callable[[], object] = lambda: None) -> bool:
-    """Whether it happens within ten seconds."""
+def wait_until(
+    happened: Callable[[], bool], work: Callable[[], object] = lambda: None, seconds: float = 10
+) -> bool:
+    """Whether it happens within so many seconds."""
     idle = threading.Event()
-    for _ in range(500):
+    for _ in range(int(seconds / 0.02)):
         work()
         if happened():
             return True
@@ -276,3 +280,27 @@ def test_fals_webhook_settles_a_request_before_its_next_poll_is_due(tmp_path: Pa
             assert {attempt.status for attempt in fal.courier.delivered} == {204}
             assert {attempt.url for attempt in fal.courier.delivered} == {f"{home.url}/hooks/fal"}
             assert sum(seen.path == "/.well-known/jwks.json" for seen in fal.requests) == 1
+
+
+def test_the_served_bot_is_woken_while_its_own_next_poll_is_a_minute_away(
+    openai: OpenAISimulator, tmp_path: Path
+) -> None:
+    with Workspace() as slack:
+        settings = Settings(
+            slack_bot_token=SecretStr(slack.bot_token),
+            slack_signing_secret=SecretStr(slack.signing_secret),
+            slack_api_url=slack.api_url,
+            openai_api_key=SecretStr(openai.key),
+            openai_base_url=openai.base_url,
+            openai_webhook_secret=SecretStr(openai.webhook_secret),
+            imgbatch_data=tmp_path / "data",
+            imgbatch_port=0,
+        )
+        policy = Policy(poll_least=timedelta(hours=1), poll_most=timedelta(hours=1))
+        with open_context(settings, schedules=True, policy=policy) as ctx, running(ctx, settings) as port:
+            openai.webhook_url = f"http://127.0.0.1:{port}/hooks/openai"
+            path = sheet(tmp_path, [{"prompt": "a red mug"}, {"prompt": "a blue mug"}])
+            job = started(ctx, path, provider="openai")
+            assert wait_until(lambda: ended(ctx, job), seconds=30)
+            assert report(ctx, job, ctx.clock())["stored"] == 2
+            assert [attempt.status for attempt in openai.courier.delivered] == [204]
