@@ -10,11 +10,12 @@ import os
 import sys
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import typer
 
 from bot.terminal import fail
+from providers.base import Lane
 
 app = typer.Typer(
     name="imgbatch",
@@ -40,7 +41,7 @@ SizeOption = Annotated[str | None, typer.Option(help="Size to deliver, WIDTHxHEI
 QualityOption = Annotated[str | None, typer.Option(help="The model's quality word, e.g. low, medium, high.")]
 BackgroundOption = Annotated[str | None, typer.Option(help="opaque or transparent, where the model can.")]
 VariantsOption = Annotated[int, typer.Option(min=1, max=20, help="Pictures for each prompt.")]
-LaneOption = Annotated[Literal["batch", "live"], typer.Option(help="batch: half price, hours. live: now.")]
+LaneOption = Annotated[Lane, typer.Option(help="batch: half price, hours. live: now.")]
 OffPeakOption = Annotated[bool, typer.Option("--off-peak", help="Send nothing before the off-peak hours.")]
 BudgetOption = Annotated[str | None, typer.Option(help="Refuse the job if it may cost more, in USD.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else on standard output.")]
@@ -74,7 +75,7 @@ def run(
     quality: QualityOption = None,
     background: BackgroundOption = None,
     variants: VariantsOption = 1,
-    lane: LaneOption = "batch",
+    lane: LaneOption = Lane.BATCH,
     budget: BudgetOption = None,
     off_peak: OffPeakOption = False,
     out: Annotated[Path | None, typer.Option(help="Folder for the pictures; default pictures/JOB.")] = None,
@@ -109,7 +110,7 @@ def plan(
     quality: QualityOption = None,
     background: BackgroundOption = None,
     variants: VariantsOption = 1,
-    lane: LaneOption = "batch",
+    lane: LaneOption = Lane.BATCH,
     budget: BudgetOption = None,
     off_peak: OffPeakOption = False,
     as_json: JsonOption = False,
@@ -227,14 +228,14 @@ def _wanted(
     quality: str | None,
     background: str | None,
     variants: int,
-    lane: str,
+    lane: Lane,
     budget: str | None,
     off_peak: bool,
 ) -> Any:
     from bot.intake.options import read_route
     from bot.intake.spec import JobSpec
     from bot.pipeline.create import Wanted
-    from providers.base import Lane, Size
+    from providers.base import Size
 
     if not sheet.is_file():
         fail(f"{sheet} {'is a folder; name a CSV or XLSX file' if sheet.is_dir() else 'does not exist'}")
@@ -249,7 +250,7 @@ def _wanted(
             quality=quality,
             background=background,
             variants=variants,
-            lane=Lane(lane),
+            lane=lane,
             budget_usd=_dollars(budget),
         )
     except ValueError as problem:

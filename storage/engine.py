@@ -9,6 +9,7 @@ from typing import Any
 
 from alembic import command
 from alembic.config import Config
+from alembic.util import CommandError
 from filelock import FileLock, Timeout
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError
@@ -86,6 +87,11 @@ def migrate(engine: Engine, lock_file: Path | None = None) -> None:
             if engine.dialect.name == "postgresql":
                 connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": MIGRATION_LOCK})
                 connection.commit()
+    except CommandError as problem:
+        raise StoreError(
+            f"The data store was made by a newer imgbatch ({problem}); "
+            "use that version, or set IMGBATCH_DATA to another folder"
+        ) from problem
     except Timeout as problem:
         raise StoreError("Another process has been migrating the data store for two minutes") from problem
     except OperationalError as problem:

@@ -96,6 +96,7 @@ def tally(ctx: Context, job: Job) -> Tally:
         first_try=ctx.queries.first_try(job.id),
         retries=ctx.queries.retries(job.id),
         spent_usd=ledger.settled_usd if ledger.settled_usd or not ledger.unpriced else None,
+        unpriced=ledger.unpriced,
     )
 
 

@@ -12,7 +12,7 @@ from bot.config import Policy
 from bot.intake.spec import JobSpec
 from bot.watch.words import count, money
 from providers.base import Lane
-from providers.catalogue import Cards, ModelCard
+from providers.catalogue import Cards, ModelCard, load
 
 OTHERS = "`imgbatch doctor` says which keys would add others"
 
@@ -113,19 +113,31 @@ def choose(cards: Cards, provider: str | None, model: str | None, today: date) -
         return card
     found = [models[model] for models in ([offered] if provider else cards.values()) if model in models]
     if not found:
-        names = [name for models in ([offered] if provider else cards.values()) for name in models]
-        close = difflib.get_close_matches(model, names, n=3, cutoff=0.5)
-        hint = (
-            f"; did you mean {' or '.join(close)}?"
-            if close
-            else f"; there are {', '.join(names[:8])}. {OTHERS}"
-        )
-        raise PlanError(f"There is no model “{model}”{f' at {provider}' if provider else ''}{hint}")
+        raise PlanError(_no_such_model(offered or None, cards, provider, model, today))
     card = found[0]
     if card.retired(today):
-        instead = f"; use {card.successor} instead" if card.successor else ""
-        raise PlanError(f"{card.id} was shut down on {card.shutdown}{instead}")
+        raise PlanError(_retired(card))
     return card
+
+
+def _no_such_model(
+    offered: Mapping[str, ModelCard] | None, cards: Cards, provider: str | None, model: str, today: date
+) -> str:
+    """Why there is no such model here: it is another provider's, it is gone, or it was written wrongly."""
+    known = next((models[model] for models in load().values() if model in models), None)
+    if known is not None and known.retired(today):
+        return _retired(known)
+    if known is not None and known.provider not in cards:
+        return f"{model} is a model of {known.provider}, which is not set up here; {OTHERS}"
+    names = [name for models in ([offered] if offered else cards.values()) for name in models]
+    close = difflib.get_close_matches(model, names, n=3, cutoff=0.5)
+    hint = f"did you mean {' or '.join(close)}?" if close else f"known are {', '.join(names[:8])}. {OTHERS}"
+    return f"There is no model “{model}”{f' at {provider}' if provider else ''}; {hint}"
+
+
+def _retired(card: ModelCard) -> str:
+    instead = f"; use {card.successor} instead" if card.successor else ""
+    return f"{card.id} was shut down on {card.shutdown}{instead}"
 
 
 def usual_seconds(lane: Lane, cards: Sequence[ModelCard], models: Mapping[str, int]) -> int:

@@ -32,7 +32,9 @@ class Tally:
     retries: int = 0
     """Attempts beyond each item's first."""
     spent_usd: Decimal | None = None
-    """What the providers charged so far; None when any part of it is unknown."""
+    """What the providers charged so far, as far as it is known; None when nothing of it is."""
+    unpriced: int = 0
+    """Attempts that may have cost something nobody has said; `spent_usd` is then the least."""
 
     def __post_init__(self) -> None:
         counts = (self.requested, *self._parts, self.duplicates, self.first_try, self.retries)

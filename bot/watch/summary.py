@@ -85,7 +85,11 @@ def _cost(tally: Tally, quote: Quote | None) -> str:
         return f"{spent}{_quoted(quote)}."
     each = tally.cost_per_image_usd
     per_image = f", {money(each)} a picture" if each is not None else ""
-    return f"Cost {money(tally.spent_usd)}{per_image}{_against(tally.spent_usd, quote)}."
+    against = _against(tally.spent_usd, quote)
+    if tally.unpriced:
+        unsaid = f"; what {count(tally.unpriced, 'attempt')} cost is not known"
+        return f"Cost at least {money(tally.spent_usd)}{per_image}{against}{unsaid}."
+    return f"Cost {money(tally.spent_usd)}{per_image}{against}."
 
 
 def _quoted(quote: Quote | None) -> str:

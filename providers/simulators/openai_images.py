@@ -323,7 +323,7 @@ class Studio:
             type="image_generation_user_error",
             moderation_details={
                 "moderation_stage": "output" if late else "input",
-                "categories": ["violence"] if late else ["sexual"],
+                "categories": ["violence"] if late else ["illicit"],
             },
         )
 

@@ -225,3 +225,11 @@ def test_a_model_named_twice_is_asked_once_and_a_wrong_one_is_named() -> None:
     assert len(plan.add([wish("a mug")])) == 1
     with pytest.raises(PlanError, match="sketsh"):
         planner(JobSpec(model="sketch,sketsh"))
+
+
+def test_a_model_of_a_provider_that_is_not_set_up_says_so_and_a_retired_one_names_its_successor() -> None:
+    only = {"sketch": CARDS["sketch"]}
+    with pytest.raises(PlanError, match="gpt-image-2 is a model of openai, which is not set up here"):
+        Planner("j", JobSpec(model="gpt-image-2"), only, Policy(), START)
+    with pytest.raises(PlanError, match="use gpt-image-2 instead"):
+        Planner("j", JobSpec(model="gpt-image-1"), only, Policy(), START)

@@ -186,6 +186,62 @@ def test_cancelling_stops_what_has_not_left_and_says_it_was_not_sent(ctx: Contex
     assert [a.outcome for a in ctx.queries.attempts(job.id)] == ["not_sent"]
 
 
+def test_what_was_not_sent_is_taken_apart_and_goes_another_way(ctx: Context, tmp_path: Path) -> None:
+    job = started(ctx, two_rows(tmp_path))
+    submission = packed(ctx, job.id, [1])
+    assert ctx.store.withdraw(submission, START, "paused") == 1
+    assert ctx.queries.counts(job.id) == {ItemState.WAITING: 2}
+    assert [(a.outcome, a.billed, a.cost) for a in ctx.queries.attempts(job.id)] == [("not_sent", "no", 0)]
+    later = START + timedelta(hours=1)
+    values = {"provider": "other", "model": "m", "quoted_high": Decimal("0.5")}
+    assert ctx.store.reroute(job.id, [1, 2], "sketch", later, "sketch is paused", **values) == 2
+    sent, unsent = ctx.queries.items(job.id)
+    assert (sent.provider, sent.due_at) == ("other", later), "what had its turn goes at once"
+    assert (unsent.provider, unsent.due_at) == ("other", START), "what had none keeps its time"
+    told = [
+        (e.subject_id, e.from_state, e.to_state) for e in ctx.queries.events(job.id) if e.event == "reroute"
+    ]
+    assert told == [("1", "waiting", "waiting"), ("2", "waiting", "waiting")]
+    assert ctx.store.reroute(job.id, [1, 2], "sketch", later, "again", **values) == 0
+    assert ctx.queries.most_it_may_cost(job.id) == Decimal("1.0")
+
+
+def test_what_is_being_sent_is_not_taken_apart(ctx: Context, tmp_path: Path) -> None:
+    job = started(ctx, two_rows(tmp_path))
+    submission = packed(ctx, job.id, [1, 2])
+    ctx.store.send(submission, START, START)
+    with pytest.raises(StaleTransitionError):
+        ctx.store.withdraw(submission, START, "paused")
+    assert ctx.store.reroute(job.id, [1, 2], "sketch", START, "paused", provider="other") == 0
+    assert ctx.queries.counts(job.id) == {ItemState.SENDING: 2}
+
+
+def test_how_providers_do_is_read_from_what_happened(ctx: Context, tmp_path: Path) -> None:
+    job = started(ctx, two_rows(tmp_path))
+    submission = packed(ctx, job.id, [1, 2])
+    assert ctx.queries.probing("sketch", START, ["timeout"]).prepared == 1
+    ctx.store.send(submission, START, START)
+    ctx.store.hold(submission, START, START, "no", kind="timeout")
+    assert ctx.queries.turned_away(START, ["timeout"]) == {"sketch": (1, 1)}
+    assert ctx.queries.turned_away(START, ["auth"]) == {}
+    assert ctx.queries.probing("sketch", START, ["timeout"]).held == 1
+    ctx.store.send(submission, START, START)
+    ctx.store.accept(submission, {"id": "h", "data": {}}, START, START)
+    failed = Outcome(1, 1, ItemEvent.FAIL, "server_error", billed="no")
+    made = Outcome(2, 1, ItemEvent.MAKE, "made", billed="yes", cost=Decimal("0.07"))
+    ctx.store.settle(submission, [failed], START)
+    ctx.store.settle(submission, [made], START + timedelta(seconds=1))
+    answers = ctx.queries.recent_answers(START, ["made", "server_error"], 10)
+    assert [(name, outcome) for name, outcome, _ in answers] == [
+        ("sketch", "made"),
+        ("sketch", "server_error"),
+    ]
+    assert ctx.queries.recent_answers(START + timedelta(seconds=2), ["made"], 10) == []
+    probing = ctx.queries.probing("sketch", START, ["timeout"])
+    assert (probing.under_way, probing.accepted, probing.outcomes) == (1, 1, {"made": 1, "server_error": 1})
+    assert ctx.queries.most_it_may_cost(job.id) == Decimal("0.07")
+
+
 def test_times_come_back_aware_and_in_utc(ctx: Context, tmp_path: Path) -> None:
     job = planned(ctx, two_rows(tmp_path))
     found = ctx.queries.job(job.id)
@@ -269,4 +325,14 @@ def test_a_full_sync_is_asked_of_sqlite(tmp_path: Path) -> None:
     with engine.connect() as connection:
         assert connection.execute(text("PRAGMA synchronous")).scalar_one() == 2
         assert connection.execute(text("PRAGMA journal_mode")).scalar_one() == "wal"
+    engine.dispose()
+
+
+def test_a_store_of_a_newer_program_is_left_alone_with_a_sentence(tmp_path: Path) -> None:
+    engine = open_engine(f"sqlite:///{tmp_path / 'x.db'}")
+    migrate(engine, tmp_path / "lock")
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(StoreError, match="made by a newer imgbatch"):
+        migrate(engine, tmp_path / "lock")
     engine.dispose()
