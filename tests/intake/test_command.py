@@ -220,3 +220,32 @@ def test_hostile_text_is_answered_quickly(piece: str) -> None:
 def test_any_text_gives_a_command(text: str, verb: str) -> None:
     command = parse_command(verb + text)
     assert not isinstance(command, Unknown) or command.suggestion
+
+
+@pytest.mark.parametrize(
+    ("text", "changes"),
+    [
+        ("provider=gemini,openai,fal", Changes(route=("gemini", "openai", "fal"))),
+        ('provider="Gemini, OpenAI"', Changes(route=("gemini", "openai"))),
+        ("--provider gemini,openai,gemini", Changes(route=("gemini", "openai"))),
+        ("route=gemini,openai", Changes(route=("gemini", "openai"))),
+        ("provider=gemini,", Changes(provider="gemini")),
+        ("off_peak=true", Changes(off_peak=True)),
+        ("--off-peak yes", Changes(off_peak=True)),
+        ("off_peak=no", Changes(off_peak=False)),
+    ],
+)
+def test_a_route_and_off_peak_hours_are_options(text: str, changes: Changes) -> None:
+    assert parse_options(text) == (changes, None)
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("off_peak=later", "off_peak: “later” is neither yes nor no; write true or false."),
+        ("provider=open/ai,fal!", "provider: “fal!” is not the name"),
+    ],
+)
+def test_a_route_or_hours_that_cannot_be_read(text: str, sentence: str) -> None:
+    with pytest.raises(CommandError, match=sentence):
+        parse_options(text)

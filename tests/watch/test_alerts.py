@@ -219,7 +219,10 @@ class TestProviders:
     def test_a_paused_provider_is_one_incident_however_many_jobs_wait(self) -> None:
         paused = PausedProvider("openai", FailureKind.QUOTA, "insufficient_quota", START, waiting=44)
         (alert,) = provider_alerts([paused], NOW)
-        assert (alert.key, alert.severity) == (f"provider-paused:openai@{START:%Y%m%dT%H%M%S}", Severity.CRITICAL)
+        assert (alert.key, alert.severity) == (
+            f"provider-paused:openai@{START:%Y%m%dT%H%M%S}",
+            Severity.CRITICAL,
+        )
         assert alert.headline == "openai is paused: the provider's account has no credit or allowance left"
         assert alert.details == (
             "44 pictures waiting, paused for 1 h. The provider said: “insufficient_quota”",

@@ -1,0 +1,145 @@
+"""Who makes a picture: the first of the route that can."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+from decimal import Decimal
+
+import pytest
+
+from bot.config import Policy
+from bot.intake.spec import JobSpec, Wish
+from bot.pipeline.plan import PlanError
+from bot.pipeline.planner import Planner
+from bot.pipeline.routing import Need, choose, objections
+from providers.base import Lane, Size
+from providers.catalogue import Limits, ModelCard, PricePoint
+from tests.parts import START
+
+TODAY = date(2026, 11, 23)
+
+
+def card(provider: str, name: str, **abilities: object) -> ModelCard:
+    plain: dict[str, object] = {
+        "lanes": {Lane.BATCH, Lane.LIVE},
+        "prompt_limit": 1000,
+        "sizes": ("1024x1024",),
+        "prices": (PricePoint(usd=Decimal("0.04")),),
+        "limits": Limits(items_per_submission=100),
+        "source": "here",
+        "checked": TODAY,
+    }
+    return ModelCard.model_validate({"id": name, "provider": provider, **plain, **abilities})
+
+
+CARDS = {
+    "north": {
+        "n-plain": card("north", "n-plain", prompt_limit=100),
+        "n-rich": card(
+            "north", "n-rich", references=2, transparency=True, lanes={Lane.LIVE}, qualities=("low", "high"),
+            default_quality="low", prompt_limit=100,
+        ),
+    },
+    "south": {
+        "s-old": card("south", "s-old", shutdown=date(2026, 1, 1)),
+        "s-lines": card("south", "s-lines", vector=True),
+        "s-one": card("south", "s-one", references=8, prices=(PricePoint(usd=Decimal("0.06")),)),
+    },
+    "east": {"e-one": card("east", "e-one", transparency=True)},
+}  # fmt: skip
+ROUTE = ["north", "south", "east"]
+PLAIN = Need("a mug", Lane.BATCH)
+
+
+@pytest.mark.parametrize(
+    ("need", "without", "model"),
+    [
+        (PLAIN, (), "n-plain"),
+        (PLAIN, ("north",), "s-one"),  # not the retired one, not the one for vector pictures
+        (PLAIN, ("north", "south"), "e-one"),
+        (PLAIN, ("north", "south", "east"), None),
+        (replace(PLAIN, prompt="x" * 101), (), "s-one"),  # too long for north
+        (replace(PLAIN, references=2), (), "s-one"),  # north can, but live alone
+        (replace(PLAIN, references=2, lane=Lane.LIVE), (), "n-rich"),
+        (replace(PLAIN, references=3, lane=Lane.LIVE), (), "s-one"),
+        (replace(PLAIN, references=9), (), None),
+        (replace(PLAIN, background="transparent"), (), "e-one"),
+        (replace(PLAIN, background="opaque"), (), "n-plain"),
+        (replace(PLAIN, vector=True), (), "s-lines"),
+        (replace(PLAIN, model="s-lines"), ("north",), "s-lines"),  # asked for by name
+        (replace(PLAIN, model="s-one"), (), "n-plain"),  # elsewhere the provider's own
+    ],
+)
+def test_the_first_that_can(need: Need, without: tuple[str, ...], model: str | None) -> None:
+    choice = choose(ROUTE, CARDS, need, TODAY, without)
+    assert (choice.card.id if choice else None) == model
+
+
+def test_a_quality_nobody_there_knows_becomes_the_models_own() -> None:
+    need = replace(PLAIN, lane=Lane.LIVE, references=1, quality="ultra")
+    choice = choose(["north"], CARDS, need, TODAY)
+    assert choice is not None
+    assert choice.quality == "low"
+    known = choose(["north"], CARDS, replace(need, quality="high"), TODAY)
+    assert known is not None
+    assert known.quality == "high"
+    without = choose(["east"], CARDS, replace(PLAIN, quality="high"), TODAY)
+    assert without is not None
+    assert without.quality is None, "a model without qualities is told none"
+
+
+def test_why_nobody_can_is_said_for_each() -> None:
+    said = list(objections(["north", "west"], CARDS, replace(PLAIN, references=9), TODAY))
+    assert said == ["n-plain takes 0 reference pictures, not 9", "west has no model for it"]
+
+
+def planner(resting: tuple[str, ...] = (), **options: object) -> Planner:
+    spec = replace(JobSpec(route=("north", "south")), **options)  # type: ignore[arg-type]
+    return Planner("j", spec, CARDS, Policy(), START, resting)
+
+
+def wish(prompt: str, row: int = 1, **changes: object) -> Wish:
+    return replace(Wish(row=row, key=f"S{row}", variant=1, prompt=prompt), **changes)  # type: ignore[arg-type]
+
+
+def test_a_plan_gives_each_picture_to_the_first_that_can() -> None:
+    plan = planner()
+    items = (
+        plan.add([wish("a mug")]) + plan.add([wish("x" * 101, 2)]) + plan.add([wish("z", 3, provider="east")])
+    )
+    assert [item.provider for item in items] == ["north", "south", "east"]
+    whole = plan.plan(3, 0)
+    # 0.04 x 0.5 + 0.06 x 0.5 + 0.04 x 0.5
+    assert whole.quote.high == Decimal("0.07")
+    assert any("the cost may differ from this quote" in warning for warning in whole.warnings)
+
+
+def test_a_plan_comes_to_a_provider_that_is_left_alone_last() -> None:
+    (item,) = planner(("north",)).add([wish("a mug")])
+    assert item.provider == "south"
+    with_north = planner(("north", "south")).add([wish("a mug")])
+    assert with_north[0].provider == "north", "if all rest, the order is the person's"
+
+
+def test_a_row_that_nobody_can_make_says_why() -> None:
+    with pytest.raises(PlanError, match="n-plain takes 0 reference pictures, not 9; s-one takes 8"):
+        planner().add([wish("a mug", references=tuple("abcdefghi"))])
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"route": ("north", "west")}, "no provider “west”"),
+        ({"model": "e-one"}, "None of north, south has a model “e-one”"),
+        ({"background": "transparent", "route": ("south",)}, "cannot make transparent"),
+    ],
+)
+def test_a_route_that_cannot_work_is_refused_as_a_whole(options: dict[str, object], sentence: str) -> None:
+    with pytest.raises(PlanError, match=sentence):
+        planner(**options)
+
+
+def test_the_size_is_that_of_the_model_it_goes_to() -> None:
+    (item,) = planner(size=Size(512, 512)).add([wish("a mug")])
+    assert (item.size, item.made_size) == ("512x512", "1024x1024")
