@@ -170,6 +170,10 @@ class ModelCard(_Frozen):
     shutdown: date | None = None
     successor: str | None = None
 
+    def lane_for(self, wanted: Lane) -> Lane:
+        """The lane wanted, or the one the model has."""
+        return wanted if wanted in self.lanes else next(iter(self.lanes))
+
     def retired(self, today: date) -> bool:
         return self.shutdown is not None and today >= self.shutdown
 

@@ -167,6 +167,7 @@ def create_job(ctx: Context, wanted: Wanted, now: datetime, job_id: str | None =
         duplicates=plan.duplicates,
         quoted_low=None if quote.unpriced else quote.low,
         quoted_high=None if quote.unpriced else quote.high,
+        lane=plan.lane.value,
         expected_seconds=quote.seconds,
         window_seconds=plan.window_seconds,
         plan=PLAN.dump_python(plan, mode="json"),

@@ -47,7 +47,7 @@ class Plan:
     duplicates: int
     lane: Lane
     quotes: Mapping[Lane, LaneQuote]
-    """Of each lane that every model of the job has."""
+    """Of each lane that a model of the job has; a model without it is priced by its own."""
     submissions: int
     models: Mapping[str, int]
     """Pictures to generate by `provider/model`."""
@@ -141,15 +141,17 @@ def _retired(card: ModelCard) -> str:
 
 
 def usual_seconds(lane: Lane, cards: Sequence[ModelCard], models: Mapping[str, int]) -> int:
-    """Batch: the slowest model's usual batch. Live: calls x seconds a call / calls at once, per model."""
-    if lane is Lane.BATCH:
-        return int(max(card.typical_batch for card in cards).total_seconds())
-    seconds = [
-        -(-models.get(f"{card.provider}/{card.id}", 1) // card.limits.concurrency)
-        * card.typical_call.total_seconds()
-        for card in cards
-    ]
-    return int(max(seconds))
+    """The slowest model's. Batch: its usual batch. Live: calls x seconds a call / calls at once. A model
+    without that lane goes by the other.
+    """
+
+    def seconds(card: ModelCard) -> float:
+        if card.lane_for(lane) is Lane.BATCH:
+            return card.typical_batch.total_seconds()
+        calls = models.get(f"{card.provider}/{card.id}", 1)
+        return -(-calls // card.limits.concurrency) * card.typical_call.total_seconds()
+
+    return int(max(seconds(card) for card in cards))
 
 
 def keep_budget(plan: Plan, spec: JobSpec, policy: Policy) -> None:

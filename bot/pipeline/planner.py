@@ -78,10 +78,7 @@ class Planner:
         if spec.route:
             self.default = self._first_of_route()
             return
-        self.default, *_ = cards_asked = self._compared(spec.provider, spec.model)
-        for card in cards_asked:
-            if spec.lane not in card.lanes:
-                raise PlanError(f"{card.id} has no {spec.lane} lane; use lane={next(iter(card.lanes))}")
+        self.default = self._compared(spec.provider, spec.model)[0]
 
     def add(self, wishes: Sequence[Wish]) -> list[Item]:
         """The row's items, numbered on. Raises PlanError with the row's problem; nothing is counted then."""
@@ -149,8 +146,7 @@ class Planner:
     ) -> tuple[dict[str, Any], ModelCard, Size]:
         """The item's values but for its number: a row with one bad wish counts nothing at all."""
         spec = self._spec
-        if spec.lane not in card.lanes:
-            raise PlanError(f"{card.id} has no {spec.lane} lane")
+        lane = card.lane_for(spec.lane)
         problem = prompts.lint(wish.prompt, card)
         if problem:
             raise PlanError(problem)
@@ -174,7 +170,7 @@ class Planner:
         same = [card.provider, card.id, wish.prompt, str(made), quality, background, list(wish.references)]
         text = json.dumps(same, ensure_ascii=False, separators=(",", ":"))
         repeat = seen[text] = seen.get(text, -1) + 1
-        price = self._price(card, spec.lane, made, quality)
+        price = self._price(card, lane, made, quality)
         draft = {
             "job_id": self._job_id,
             "row": wish.row,
@@ -184,7 +180,7 @@ class Planner:
             "alt_text": wish.alt_text,
             "provider": card.provider,
             "model": card.id,
-            "lane": spec.lane.value,
+            "lane": lane.value,
             "size": str(wanted) if wanted else None,
             "made_size": str(made),
             "quality": quality,
@@ -218,7 +214,7 @@ class Planner:
         size_out = card.expected_output_bytes(made)
         chunk = totals.chunks.get(kind)
         if chunk is None or not chunk.add(size_in, size_out):
-            chunk = totals.chunks[kind] = Chunk(card, self._spec.lane, self._policy)
+            chunk = totals.chunks[kind] = Chunk(card, Lane(item.lane), self._policy)
             chunk.add(size_in, size_out)
             totals.submissions += 1
 
@@ -259,23 +255,31 @@ class Planner:
         quotes = {
             lane: self._quote(lane, cards, models)
             for lane in Lane
-            if all(lane in card.lanes for card in cards)
+            if any(lane in card.lanes for card in cards)
         }
+        asked = self._spec.lane
+        chosen = asked if asked in quotes else next(iter(quotes))
         window = max(card.window for card in cards)
-        if self._spec.lane is Lane.LIVE:
+        if chosen is Lane.LIVE:
             window = timedelta(seconds=max(LIVE_WINDOW_SECONDS, 4 * quotes[Lane.LIVE].seconds))
         plan = Plan(
             rows=rows,
             bad_rows=bad_rows,
             items=totals.items,
             duplicates=totals.duplicates,
-            lane=self._spec.lane,
+            lane=chosen,
             quotes=quotes,
             submissions=totals.submissions,
             models=models,
             made_sizes=made_sizes,
             window_seconds=int(window.total_seconds()),
-            warnings=[*warnings, *totals.warnings, *self._retiring(cards), *self._conditions()],
+            warnings=[
+                *warnings,
+                *totals.warnings,
+                *self._retiring(cards),
+                *_other_lane(asked, cards),
+                *self._conditions(),
+            ],
         )
         keep_budget(plan, self._spec, self._policy)
         return plan
@@ -284,7 +288,8 @@ class Planner:
         low = high = Decimal(0)
         unpriced = 0
         for (provider, model, made, quality), number in self._totals.generated.items():
-            price = self._price(self._cards[provider][model], lane, made, quality)
+            card = self._cards[provider][model]
+            price = self._price(card, card.lane_for(lane), made, quality)
             if price is None:
                 unpriced += number
             else:
@@ -311,3 +316,11 @@ class Planner:
             for card in cards
             if card.retiring(self._today)
         ]
+
+
+def _other_lane(asked: Lane, cards: Sequence[ModelCard]) -> list[str]:
+    return [
+        f"{card.id} has no {asked} lane: its pictures go {card.lane_for(asked)}."
+        for card in cards
+        if asked not in card.lanes
+    ]

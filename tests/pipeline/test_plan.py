@@ -233,3 +233,18 @@ def test_a_model_of_a_provider_that_is_not_set_up_says_so_and_a_retired_one_name
         Planner("j", JobSpec(model="gpt-image-2"), only, Policy(), START)
     with pytest.raises(PlanError, match="use gpt-image-2 instead"):
         Planner("j", JobSpec(model="gpt-image-1"), only, Policy(), START)
+
+
+def test_a_model_without_the_lane_asked_for_goes_by_its_own_and_the_plan_says_so() -> None:
+    every = catalogue.load()
+    live_only = next(card for card in every["recraft"].values() if card.lanes == {Lane.LIVE})
+    both = {"openai": every["openai"], "recraft": every["recraft"]}
+    plan = Planner("j", JobSpec(model=f"gpt-image-2,{live_only.id}"), both, Policy(), START)
+    items = plan.add([wish("a mug")])
+    assert [item.lane for item in items] == ["batch", "live"]
+    whole = plan.plan(1, 0)
+    assert whole.lane is Lane.BATCH
+    assert any("has no batch lane: its pictures go live" in warning for warning in whole.warnings)
+    alone = Planner("j", JobSpec(model=live_only.id), both, Policy(), START)
+    alone.add([wish("a mug")])
+    assert alone.plan(1, 0).lane is Lane.LIVE
