@@ -1,18 +1,46 @@
-"""Whether a request can be put to a model at all, by the model's card. Pure; knows no vendor."""
+"""Whether a request can be put to a model at all, by its card, and how it is kept. Knows no vendor."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date
+from typing import Any
 
-from providers.base import Billed, Failure, FailureKind, ImageRequest, Lane, Refused
+from providers.base import Billed, Failure, FailureKind, ImageRequest, Lane, Outgoing, Refused
 from providers.catalogue import ModelCard
+from providers.wire import jsonl
 from providers.wire.errors import redact
+from providers.wire.shapes import Unreadable, parse_object
 
 
 def unsayable(words: str, code: str = "") -> Refused:
     """The error for a request that cannot be put to a vendor."""
     return Refused(Failure(FailureKind.MALFORMED_REQUEST, code, redact(words), Billed.NO))
+
+
+def kept_line(wish: Mapping[str, Any]) -> bytes:
+    """One request as it is kept until it is sent. Raises Refused for text that is no Unicode."""
+    try:
+        return jsonl.encode(wish)
+    except ValueError:
+        raise unsayable("the prompt holds characters that are not Unicode text") from None
+
+
+def only_line(
+    outgoing: Outgoing, *, taker: str = "a live call", kept: str = "the kept request"
+) -> Mapping[str, Any]:
+    """The one line of a submission, read back. Raises Refused for another number of lines.
+
+    `taker` and `kept` are what the sentence of a refusal calls them.
+    """
+    with outgoing.open() as payload:
+        lines = list(jsonl.split([payload.read()]))
+    if len(lines) != 1 or outgoing.count != 1:
+        raise unsayable(f"{taker} takes one picture at a time, not {len(lines)}")
+    try:
+        return parse_object(lines[0].content)
+    except Unreadable as problem:
+        raise unsayable(f"{kept} is {problem}") from None
 
 
 def card_for(

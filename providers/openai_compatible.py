@@ -42,6 +42,7 @@ from providers.base import (
 from providers.catalogue import ModelCard
 from providers.wire.client import Patience, Reply, Wire
 from providers.wire.errors import redact
+from providers.wire.replies import Replies
 from providers.wire.shapes import Unreadable, mapping, parse_object, sequence, text
 
 TITLE = "OpenAI-compatible server"
@@ -82,7 +83,14 @@ class OpenAICompatible:
             patience=patience,
         )
         self._calls = AtOnce(
-            title=TITLE, variable=VARIABLE, wire=self._wire, clock=clock, failure=self._failure
+            self._wire,
+            Replies(
+                title=TITLE,
+                variable=VARIABLE,
+                safe=self._wire.safe,
+                clock=clock,
+                failure=self._failure,
+            ),
         )
 
     def encode(self, request: ImageRequest, lane: Lane) -> EncodedLine:

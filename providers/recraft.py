@@ -29,6 +29,7 @@ from providers.base import (
 )
 from providers.catalogue import ModelCard
 from providers.wire.client import Patience, Reply, Wire
+from providers.wire.replies import Replies
 
 BASE_URL = "https://external.api.recraft.ai/v1"
 
@@ -65,13 +66,16 @@ class Recraft:
             patience=patience,
         )
         self._calls = AtOnce(
-            title="Recraft",
-            variable="RECRAFT_BASE_URL",
-            wire=self._wire,
-            clock=clock,
-            failure=self._failure,
-            request_id="x-recraft-requestid",
-            pause=PAUSE,
+            self._wire,
+            Replies(
+                title="Recraft",
+                variable="RECRAFT_BASE_URL",
+                safe=self._wire.safe,
+                clock=clock,
+                failure=self._failure,
+                request_id="x-recraft-requestid",
+                pause=PAUSE,
+            ),
         )
 
     def encode(self, request: ImageRequest, lane: Lane) -> EncodedLine:

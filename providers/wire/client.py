@@ -85,6 +85,13 @@ class Reply:
         """The JSON object in the body. Raises shapes.Unreadable."""
         return shapes.parse_object(self.body)
 
+    def fields(self) -> Mapping[str, Any]:
+        """The JSON object in the body, or an empty one where there is none to be read."""
+        try:
+            return self.parsed()
+        except shapes.Unreadable:
+            return {}
+
 
 class Shards:
     """Clients of `CONNECTIONS_PER_SHARD` connections each, made when needed and filled one after another."""
