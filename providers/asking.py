@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -11,6 +11,9 @@ from providers.catalogue import ModelCard
 from providers.wire import jsonl
 from providers.wire.errors import redact
 from providers.wire.shapes import Unreadable, parse_object
+
+Checks = Sequence[tuple[bool, str]]
+"""Whether something is wrong, and then the rest of a sentence that begins with the model."""
 
 
 def unsayable(words: str, code: str = "") -> Refused:
@@ -44,22 +47,30 @@ def only_line(
 
 
 def card_for(
-    title: str, request: ImageRequest, lane: Lane, models: Mapping[str, ModelCard], today: date
+    title: str,
+    request: ImageRequest,
+    lane: Lane,
+    models: Mapping[str, ModelCard],
+    today: date,
+    also: Checks = (),
 ) -> ModelCard:
-    """The model's card, once nothing in the request goes against it. Raises Refused with a sentence."""
+    """The model's card, once nothing in the request goes against it. Raises Refused with a sentence.
+
+    `also` is what the vendor excludes for all its models, where no card can say it.
+    """
     card = models.get(request.model)
     if card is None:
         raise unsayable(f"{title} has no model “{request.model}”", "model_not_found")
     if card.retired(today):
         instead = f"; use {card.successor}" if card.successor else ""
         raise unsayable(f"{card.id} was shut down on {card.shutdown}{instead}", "model_not_found")
-    problem = _problem(request, lane, card)
+    problem = _problem(request, lane, card, also)
     if problem:
         raise unsayable(f"{card.id} {problem}")
     return card
 
 
-def _problem(request: ImageRequest, lane: Lane, card: ModelCard) -> str | None:
+def _problem(request: ImageRequest, lane: Lane, card: ModelCard, also: Checks) -> str | None:
     """What this model cannot be asked for, as the rest of a sentence; None when all is well."""
     size, references = request.size, len(request.references)
     checks = (
@@ -77,6 +88,7 @@ def _problem(request: ImageRequest, lane: Lane, card: ModelCard) -> str | None:
             request.quality is not None and request.quality not in card.qualities,
             f"has no quality “{request.quality}”, only {', '.join(card.qualities) or 'its own'}",
         ),
+        *also,
         (
             request.background == "transparent" and not card.transparency,
             "cannot make a transparent background",

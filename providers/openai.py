@@ -18,14 +18,13 @@ from pydantic import SecretStr
 
 from providers import openai_answers as answers
 from providers import openai_requests as requests
+from providers.asking import only_line
 from providers.base import (
     Answered,
     AskAgain,
-    Billed,
     EncodedLine,
     Failure,
     FailureKind,
-    Gone,
     Handle,
     ImageRequest,
     ItemResult,
@@ -36,15 +35,14 @@ from providers.base import (
     Outgoing,
     Phase,
     Progress,
-    ProviderError,
-    Refused,
     TellOperator,
 )
 from providers.catalogue import ModelCard
 from providers.wire import jsonl
 from providers.wire.client import PICTURE_LIMIT, Patience, Reply, Wire
-from providers.wire.errors import redact, retry_after, whole_call
-from providers.wire.shapes import Unreadable, count, mapping, moment, parse, sequence, text
+from providers.wire.errors import redact
+from providers.wire.replies import Replies
+from providers.wire.shapes import count, mapping, moment, sequence, text
 
 BASE_URL = "https://api.openai.com/v1"
 
@@ -105,6 +103,13 @@ class OpenAI:
             secrets=(key,),
             patience=patience,
         )
+        self._replies = Replies(
+            title="OpenAI",
+            variable="OPENAI_BASE_URL",
+            safe=self._wire.safe,
+            clock=clock,
+            failure=self._failure,
+        )
 
     def encode(self, request: ImageRequest, lane: Lane) -> EncodedLine:
         """One line as the Batch API reads it; the live lane sends its `body`.
@@ -139,8 +144,8 @@ class OpenAI:
                 making=True,  # 200 MB are taken in before the reply begins
             )
         if not reply.ok:
-            raise self._refusal(reply, "the payload", creates=False)
-        file_id = text(_object(reply).get("id"))
+            raise self._replies.refusal(reply, "the payload", creates=False)
+        file_id = text(reply.fields().get("id"))
         if not file_id:
             raise AskAgain("OpenAI took the payload without naming it")
         return file_id
@@ -157,18 +162,14 @@ class OpenAI:
         reply = self._wire.call("POST", "/batches", creates=True, content=jsonl.encode(wanted))
         if not reply.ok:
             # A 5xx is MaybeAccepted (see whole_call): the look-up is free, a second batch is not.
-            raise self._refusal(reply, "the batch", creates=True)
-        batch_id = text(_object(reply).get("id"))
+            raise self._replies.refusal(reply, "the batch", creates=True)
+        batch_id = text(reply.fields().get("id"))
         if not batch_id:
             raise MaybeAccepted("OpenAI's answer to the new batch cannot be read; it may have been accepted")
         return _handle(batch_id, outgoing)
 
     def _live(self, outgoing: Outgoing) -> Answered:
-        with outgoing.open() as payload:
-            lines = list(jsonl.split([payload.read()]))
-        if len(lines) != 1 or outgoing.count != 1:
-            raise requests.unsayable(f"a live call takes one picture at a time, not {len(lines)}")
-        line = mapping(parse(lines[0].content))
+        line = only_line(outgoing)
         body = mapping(line.get("body"))
         reply = self._wire.call(
             "POST",
@@ -185,20 +186,13 @@ class OpenAI:
         card = self.models.get(outgoing.model)
         tokens = card.tokens if card else None
         edit = outgoing.group == requests.EDITS
-        if reply.ok:
-            if reply.too_long:
-                words = f"the answer is longer than {PICTURE_LIMIT // 1024**2} MiB and was not read"
-                return Failure(FailureKind.UNKNOWN, "too_long", words, Billed.YES)
-            try:
-                return answers.outcome(reply.parsed(), tokens, Decimal(1), edit=edit)
-            except Unreadable as problem:
-                return Failure(FailureKind.UNKNOWN, "unreadable", f"the answer is {problem}", Billed.UNKNOWN)
-        failed = self._failure(reply, prompt)
-        stops_all = (FailureKind.RATE_LIMITED, FailureKind.AUTH, FailureKind.QUOTA)
-        if failed.kind in stops_all or 300 <= reply.status < 400:
-            raise self._refusal(reply, "the picture", creates=True, prompt=prompt)
-        cost = answers.cost_usd(mapping(_object(reply).get("usage")), tokens, Decimal(1), edit=edit)
-        return answers.with_wait(answers.charged(failed, cost), retry_after(reply.headers, self._clock()))
+        found = self._replies.drawn(
+            reply, prompt, lambda body: answers.outcome(body, tokens, Decimal(1), edit=edit)
+        )
+        if reply.ok or not isinstance(found, Failure):
+            return found
+        cost = answers.cost_usd(mapping(reply.fields().get("usage")), tokens, Decimal(1), edit=edit)
+        return answers.charged(found, cost)
 
     # --- find, poll, results --------------------------------------------------------------------------
 
@@ -260,7 +254,7 @@ class OpenAI:
         seen: set[str] = set()
         for file_id in filter(None, (output, errors)):
             path = f"/files/{quote(file_id, safe='')}/content"
-            for line in jsonl.split(self._wire.download(path, self._read_refusal)):
+            for line in jsonl.split(self._wire.download(path, self._replies.unanswered)):
                 found = answers.result(line, card, endpoint)
                 if isinstance(found, answers.Skipped):
                     log.warning("Skipped in file %s of OpenAI's batch %s: %s", file_id, handle.id, found.why)
@@ -280,7 +274,7 @@ class OpenAI:
         """Ask to stop. What is over already (400 or 409) needs no stopping."""
         reply = self._wire.call("POST", f"/batches/{quote(handle.id, safe='')}/cancel")
         if not reply.ok and reply.status not in (400, 409):
-            raise self._read_refusal(reply)
+            raise self._replies.unanswered(reply)
 
     def check(self) -> str:
         """Which models the key can use, and which of them will be shut down soon."""
@@ -312,51 +306,10 @@ class OpenAI:
         return self._read(f"/batches/{quote(handle.id, safe='')}", "the batch")
 
     def _read(self, path: str, what: str, query: Mapping[str, str] | None = None) -> Mapping[str, Any]:
-        reply = self._wire.call("GET", path, query=query)
-        if not reply.ok:
-            raise self._read_refusal(reply)
-        try:
-            return reply.parsed()
-        except Unreadable as problem:
-            raise AskAgain(f"OpenAI's answer about {what} is {problem}") from None
+        return self._replies.read(self._wire.call("GET", path, query=query), what)
 
-    def _failure(self, reply: Reply, prompt: str = "") -> Failure:
-        return answers.failure(reply.status, _object(reply), lambda words: self._wire.safe(words, prompt))
-
-    def _sentence(self, reply: Reply, failed: Failure) -> str:
-        request_id = self._wire.safe(reply.headers.get("x-request-id", ""))
-        about = f"{reply.status} {failed.code}" + (f", request {request_id}" if request_id else "")
-        return f"OpenAI: {failed.message} ({about})"
-
-    def _refusal(self, reply: Reply, what: str, *, creates: bool, prompt: str = "") -> ProviderError:
-        """The error for a call that was not taken."""
-        if 300 <= reply.status < 400:
-            return TellOperator(
-                f"The address set for OpenAI sends {what} elsewhere ({reply.status}), where the key "
-                "must not go: check OPENAI_BASE_URL",
-                kind=FailureKind.AUTH,
-            )
-        failed = self._failure(reply, prompt)
-        wait = retry_after(reply.headers, self._clock())
-        return whole_call(failed, self._sentence(reply, failed), creates=creates, retry_after=wait)
-
-    def _read_refusal(self, reply: Reply) -> ProviderError:
-        """The error for a question that was not answered."""
-        if reply.status in (404, 410):
-            return Gone(self._sentence(reply, self._failure(reply)))
-        error = self._refusal(reply, "questions", creates=False)
-        if isinstance(error, Refused):
-            # Asking again would go on for ever, and giving the batch up could lose paid pictures.
-            return TellOperator(str(error), kind=error.failure.kind)
-        return error
-
-
-def _object(reply: Reply) -> Mapping[str, Any]:
-    """The reply's JSON object, or an empty one."""
-    try:
-        return reply.parsed()
-    except Unreadable:
-        return {}
+    def _failure(self, reply: Reply, prompt: str) -> Failure:
+        return answers.failure(reply.status, reply.fields(), lambda words: self._wire.safe(words, prompt))
 
 
 def _handle(batch_id: str, outgoing: Outgoing) -> Handle:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -227,7 +226,3 @@ def _outcome_of(answer: Mapping[str, Any], card: ModelCard | None, endpoint: str
 def charged(failed: Failure, cost: Decimal | None) -> Failure:
     """The failure, marked as paid for where the vendor reported usage with it."""
     return replace(failed, billed=Billed.YES, cost_usd=cost) if cost else failed
-
-
-def with_wait(failed: Failure, wait: timedelta | None) -> Failure:
-    return replace(failed, retry_after=wait) if wait is not None else failed
