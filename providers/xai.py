@@ -19,34 +19,29 @@ from pydantic import SecretStr
 
 from providers import xai_answers as answers
 from providers import xai_requests as requests
-from providers.asking import unsayable
+from providers.asking import only_line
 from providers.base import (
     Answered,
     AskAgain,
-    Billed,
     EncodedLine,
     Failure,
     FailureKind,
-    Gone,
     Handle,
     ImageRequest,
     ItemResult,
     Lane,
-    Made,
     MaybeAccepted,
     NoLookup,
     Outgoing,
     Phase,
     Progress,
-    ProviderError,
-    Refused,
     TellOperator,
 )
 from providers.catalogue import ModelCard
 from providers.wire import jsonl
 from providers.wire.client import PICTURE_LIMIT, Patience, Reply, Wire
-from providers.wire.errors import retry_after, whole_call
-from providers.wire.shapes import Unreadable, mapping, parse, sequence, text
+from providers.wire.replies import Replies
+from providers.wire.shapes import mapping, sequence, text
 from providers.xai_results import Results
 
 BASE_URL = "https://api.x.ai/v1"
@@ -100,6 +95,13 @@ class XAI:
             secrets=(key,),
             patience=patience,
         )
+        self._replies = Replies(
+            title="xAI",
+            variable="XAI_BASE_URL",
+            safe=self._wire.safe,
+            clock=clock,
+            failure=self._failure,
+        )
 
     def encode(self, request: ImageRequest, lane: Lane) -> EncodedLine:
         """One line as the Batch API reads it; the live lane sends its `body`.
@@ -130,8 +132,8 @@ class XAI:
                 making=True,  # 200 MB are taken in before the reply begins
             )
         if not reply.ok:
-            raise self._refusal(reply, "the payload", creates=False)
-        file_id = text(_object(reply).get("id"))
+            raise self._replies.refusal(reply, "the payload", creates=False)
+        file_id = text(reply.fields().get("id"))
         if not file_id:
             raise AskAgain("xAI took the payload without naming it")
         return file_id
@@ -141,18 +143,14 @@ class XAI:
         reply = self._wire.call("POST", "/batches", creates=True, content=jsonl.encode(wanted))
         if not reply.ok:
             # A 5xx is MaybeAccepted (see whole_call): the look-up is free, a second batch is not.
-            raise self._refusal(reply, "the batch", creates=True)
-        batch_id = text(_object(reply).get("batch_id"))
+            raise self._replies.refusal(reply, "the batch", creates=True)
+        batch_id = text(reply.fields().get("batch_id"))
         if not batch_id:
             raise MaybeAccepted("xAI's answer to the new batch cannot be read; it may have been accepted")
         return _handle(batch_id, outgoing)
 
     def _live(self, outgoing: Outgoing) -> Answered:
-        with outgoing.open() as payload:
-            lines = list(jsonl.split([payload.read()]))
-        if len(lines) != 1 or outgoing.count != 1:
-            raise unsayable(f"a live call takes one picture at a time, not {len(lines)}")
-        line = mapping(parse(lines[0].content))
+        line = only_line(outgoing)
         body = mapping(line.get("body"))
         reply = self._wire.call(
             "POST",
@@ -162,24 +160,8 @@ class XAI:
             making=True,
             limit=PICTURE_LIMIT,
         )
-        return Answered(
-            (ItemResult(text(line.get("custom_id")), self._live_outcome(reply, text(body.get("prompt")))),)
-        )
-
-    def _live_outcome(self, reply: Reply, prompt: str) -> Made | Failure:
-        if reply.ok:
-            if reply.too_long:
-                words = f"the answer is longer than {PICTURE_LIMIT // 1024**2} MiB and was not read"
-                return Failure(FailureKind.UNKNOWN, "too_long", words, Billed.YES)
-            try:
-                return answers.outcome(reply.parsed())
-            except Unreadable as problem:
-                return Failure(FailureKind.UNKNOWN, "unreadable", f"the answer is {problem}", Billed.UNKNOWN)
-        failed = self._failure(reply, prompt)
-        stops_all = (FailureKind.RATE_LIMITED, FailureKind.AUTH, FailureKind.QUOTA)
-        if failed.kind in stops_all or 300 <= reply.status < 400:
-            raise self._refusal(reply, "the picture", creates=True, prompt=prompt)
-        return replace(failed, retry_after=retry_after(reply.headers, self._clock()))
+        outcome = self._replies.drawn(reply, text(body.get("prompt")), answers.outcome)
+        return Answered((ItemResult(text(line.get("custom_id")), outcome),))
 
     # --- find, poll -----------------------------------------------------------------------------------
 
@@ -261,7 +243,7 @@ class XAI:
                     raise
             else:
                 break
-        page = self._understood(reply, "the results")
+        page = self._replies.read(reply, "the results")
         if not isinstance(page.get("results"), list):
             raise AskAgain("xAI's page of results cannot be read")
         return page
@@ -278,8 +260,8 @@ class XAI:
         if reply.ok:
             return
         over = reply.status in (400, 409, 412)
-        if not over or self._failure(reply).kind is not FailureKind.MALFORMED_REQUEST:
-            raise self._read_refusal(reply)
+        if not over or self._failure(reply, "").kind is not FailureKind.MALFORMED_REQUEST:
+            raise self._replies.unanswered(reply)
 
     def check(self) -> str:
         """Which of the known models the key can use."""
@@ -300,53 +282,10 @@ class XAI:
     # --- what their replies mean ----------------------------------------------------------------------
 
     def _read(self, path: str, what: str, query: Mapping[str, str] | None = None) -> Mapping[str, Any]:
-        return self._understood(self._wire.call("GET", path, query=query), what)
+        return self._replies.read(self._wire.call("GET", path, query=query), what)
 
-    def _understood(self, reply: Reply, what: str) -> Mapping[str, Any]:
-        if not reply.ok:
-            raise self._read_refusal(reply)
-        try:
-            return reply.parsed()
-        except Unreadable as problem:
-            raise AskAgain(f"xAI's answer about {what} is {problem}") from None
-
-    def _failure(self, reply: Reply, prompt: str = "") -> Failure:
-        return answers.failure(reply.status, _object(reply), lambda words: self._wire.safe(words, prompt))
-
-    def _sentence(self, reply: Reply, failed: Failure) -> str:
-        request_id = self._wire.safe(reply.headers.get("x-request-id", ""))
-        about = f"{reply.status} {failed.code}" + (f", request {request_id}" if request_id else "")
-        return f"xAI: {failed.message} ({about})"
-
-    def _refusal(self, reply: Reply, what: str, *, creates: bool, prompt: str = "") -> ProviderError:
-        """The error for a call that was not taken."""
-        if 300 <= reply.status < 400:
-            return TellOperator(
-                f"The address set for xAI sends {what} elsewhere ({reply.status}), where the key must not "
-                "go: check XAI_BASE_URL",
-                kind=FailureKind.AUTH,
-            )
-        failed = self._failure(reply, prompt)
-        wait = retry_after(reply.headers, self._clock())
-        return whole_call(failed, self._sentence(reply, failed), creates=creates, retry_after=wait)
-
-    def _read_refusal(self, reply: Reply) -> ProviderError:
-        """The error for a question that was not answered."""
-        if reply.status in (404, 410):
-            return Gone(self._sentence(reply, self._failure(reply)))
-        error = self._refusal(reply, "questions", creates=False)
-        if isinstance(error, Refused):
-            # Asking again would go on for ever, and giving the batch up could lose paid pictures.
-            return TellOperator(str(error), kind=error.failure.kind)
-        return error
-
-
-def _object(reply: Reply) -> Mapping[str, Any]:
-    """The reply's JSON object, or an empty one."""
-    try:
-        return reply.parsed()
-    except Unreadable:
-        return {}
+    def _failure(self, reply: Reply, prompt: str) -> Failure:
+        return answers.failure(reply.status, reply.fields(), lambda words: self._wire.safe(words, prompt))
 
 
 def _handle(batch_id: str, outgoing: Outgoing) -> Handle:

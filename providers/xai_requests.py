@@ -12,10 +12,9 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
-from providers.asking import card_for, unsayable
+from providers.asking import card_for, kept_line, unsayable
 from providers.base import EncodedLine, ImageRequest, Lane, Reference, Size
 from providers.catalogue import ModelCard
-from providers.wire import jsonl
 
 GENERATIONS = "/v1/images/generations"
 EDITS = "/v1/images/edits"
@@ -85,10 +84,7 @@ def encode(request: ImageRequest, lane: Lane, models: Mapping[str, ModelCard], t
         body["images"] = pictures
     url = EDITS if pictures else GENERATIONS
     line = {"custom_id": request.key, "method": "POST", "url": url, "body": body}
-    try:
-        return EncodedLine(GROUP, jsonl.encode(line))
-    except ValueError:
-        raise unsayable("the prompt holds characters that are not Unicode text") from None
+    return EncodedLine(GROUP, kept_line(line))
 
 
 def _source(reference: Reference) -> str:
