@@ -22,34 +22,30 @@ from pydantic import SecretStr
 from providers import gemini_answers as answers
 from providers import gemini_operations as operations
 from providers import gemini_requests as requests
+from providers.asking import only_line
 from providers.base import (
     Answered,
     AskAgain,
-    Billed,
     EncodedLine,
     Failure,
     FailureKind,
-    Gone,
     Handle,
     ImageRequest,
     ItemResult,
     Lane,
-    Made,
     MaybeAccepted,
     NoLookup,
     Outgoing,
     Phase,
     Progress,
-    ProviderError,
-    Refused,
-    TellOperator,
 )
 from providers.catalogue import ModelCard
 from providers.gemini_upload import notes, unpack_keys, upload
 from providers.wire import jsonl
 from providers.wire.client import PICTURE_LIMIT, Patience, Reply, Wire
-from providers.wire.errors import redact, retry_after, whole_call
-from providers.wire.shapes import Unreadable, mapping, parse, sequence, text
+from providers.wire.errors import redact
+from providers.wire.replies import Replies
+from providers.wire.shapes import mapping, sequence, text
 
 BASE_URL = "https://generativelanguage.googleapis.com"
 VERSION = "v1beta"
@@ -90,6 +86,15 @@ class Gemini:
             secrets=(key,),
             patience=patience,
         )
+        self._replies = Replies(
+            title="Gemini",
+            variable="GEMINI_BASE_URL",
+            safe=self._wire.safe,
+            clock=clock,
+            failure=self._failure,
+            request_id="",
+            gone=lambda reply: answers.gone(reply.status, mapping(reply.fields().get("error"))),
+        )
 
     def encode(self, request: ImageRequest, lane: Lane) -> EncodedLine:
         """One line as the Batch API reads it; the live lane sends its `request`.
@@ -109,7 +114,7 @@ class Gemini:
         if outgoing.lane is Lane.LIVE:
             return self._live(outgoing)
         handed = notes(outgoing)
-        file = upload(self._wire, self._root, self._version, outgoing, self._refusal)
+        file = upload(self._wire, self._root, self._version, outgoing, self._replies.refusal)
         return self._create(outgoing, file, handed)
 
     def _create(self, outgoing: Outgoing, file: str, handed: Mapping[str, str]) -> Handle:
@@ -120,18 +125,14 @@ class Gemini:
         if not reply.ok:
             # A 5xx is MaybeAccepted (see whole_call): the look-up is free, a second batch is not. A 400 is a
             # clear no, also where it may be tried again (the file is not ready yet).
-            raise self._refusal(reply, "the batch", creates=reply.status != 400)
-        name = operations.name_of(_object(reply))
+            raise self._replies.refusal(reply, "the batch", creates=reply.status != 400)
+        name = operations.name_of(reply.fields())
         if not name:
             raise MaybeAccepted("Gemini's answer to the new batch cannot be read; it may have been accepted")
         return Handle(name, handed)
 
     def _live(self, outgoing: Outgoing) -> Answered:
-        with outgoing.open() as payload:
-            lines = list(jsonl.split([payload.read()]))
-        if len(lines) != 1 or outgoing.count != 1:
-            raise requests.unsayable(f"a live call takes one picture at a time, not {len(lines)}")
-        line = mapping(parse(lines[0].content))
+        line = only_line(outgoing)
         request = mapping(line.get("request"))
         reply = self._wire.call(
             "POST",
@@ -141,24 +142,12 @@ class Gemini:
             making=True,
             limit=PICTURE_LIMIT,
         )
-        result = ItemResult(text(line.get("key")), self._live_outcome(reply, outgoing, _prompt(request)))
-        return Answered((result,))
-
-    def _live_outcome(self, reply: Reply, outgoing: Outgoing, prompt: str) -> Made | Failure:
         card = self.models.get(outgoing.model)
-        if reply.ok:
-            if reply.too_long:
-                words = f"the answer is longer than {PICTURE_LIMIT // 1024**2} MiB and was not read"
-                return Failure(FailureKind.UNKNOWN, "too_long", words, Billed.YES)
-            try:
-                return answers.outcome(reply.parsed(), card.tokens if card else None, Decimal(1))
-            except Unreadable as problem:
-                return Failure(FailureKind.UNKNOWN, "unreadable", f"the answer is {problem}", Billed.UNKNOWN)
-        failed = self._failure(reply, prompt)
-        stops_all = (FailureKind.RATE_LIMITED, FailureKind.AUTH, FailureKind.QUOTA)
-        if failed.kind in stops_all or 300 <= reply.status < 400:
-            raise self._refusal(reply, "the picture", creates=True, prompt=prompt)
-        return failed
+        tokens = card.tokens if card else None
+        outcome = self._replies.drawn(
+            reply, _prompt(request), lambda body: answers.outcome(body, tokens, Decimal(1))
+        )
+        return Answered((ItemResult(text(line.get("key")), outcome),))
 
     # --- find, poll, results --------------------------------------------------------------------------
 
@@ -233,7 +222,7 @@ class Gemini:
         places = chain(unpack_keys(handle.data.get("keys", "")), repeat(None))
         seen: set[str] = set()
         in_order = True
-        lines = jsonl.split(self._wire.download(path, self._read_refusal))
+        lines = jsonl.split(self._wire.download(path, self._replies.unanswered))
         for line, place in zip(lines, places, strict=False):
             found = answers.result(line, card, place if in_order else None)
             if isinstance(found, answers.Skipped):
@@ -255,9 +244,9 @@ class Gemini:
     def cancel(self, handle: Handle) -> None:
         """Ask to stop. What is over already (400 or 409) needs no stopping."""
         reply = self._wire.call("POST", f"{self._path(handle)}:cancel", content=b"{}")
-        over = reply.status in (400, 409) and self._failure(reply).kind is not FailureKind.AUTH
+        over = reply.status in (400, 409) and self._failure(reply, "").kind is not FailureKind.AUTH
         if not reply.ok and not over:
-            raise self._read_refusal(reply)
+            raise self._replies.unanswered(reply)
 
     def check(self) -> str:
         """Which models the key can use, and which of them will be shut down soon."""
@@ -287,50 +276,12 @@ class Gemini:
         return self._read(self._path(handle), "the batch")
 
     def _read(self, path: str, what: str, query: Mapping[str, str] | None = None) -> Mapping[str, Any]:
-        reply = self._wire.call("GET", path, query=query)
-        if not reply.ok:
-            raise self._read_refusal(reply)
-        try:
-            return reply.parsed()
-        except Unreadable as problem:
-            raise AskAgain(f"Gemini's answer about {what} is {problem}") from None
+        return self._replies.read(self._wire.call("GET", path, query=query), what)
 
-    def _failure(self, reply: Reply, prompt: str = "") -> Failure:
-        failed = answers.failure(
-            reply.status, mapping(_object(reply).get("error")), lambda words: self._wire.safe(words, prompt)
+    def _failure(self, reply: Reply, prompt: str) -> Failure:
+        return answers.failure(
+            reply.status, mapping(reply.fields().get("error")), lambda words: self._wire.safe(words, prompt)
         )
-        return answers.with_wait(failed, retry_after(reply.headers, self._clock()))
-
-    def _refusal(self, reply: Reply, what: str, *, creates: bool, prompt: str = "") -> ProviderError:
-        """The error for a call that was not taken."""
-        if 300 <= reply.status < 400:
-            return TellOperator(
-                f"The address set for Gemini sends {what} elsewhere ({reply.status}), where the key "
-                "must not go: check GEMINI_BASE_URL",
-                kind=FailureKind.AUTH,
-            )
-        failed = self._failure(reply, prompt)
-        sentence = f"Gemini: {failed.message} ({reply.status} {failed.code})"
-        return whole_call(failed, sentence, creates=creates, retry_after=failed.retry_after)
-
-    def _read_refusal(self, reply: Reply) -> ProviderError:
-        """The error for a question that was not answered."""
-        if answers.gone(reply.status, mapping(_object(reply).get("error"))):
-            failed = self._failure(reply)
-            return Gone(f"Gemini: {failed.message} ({reply.status} {failed.code})")
-        error = self._refusal(reply, "questions", creates=False)
-        if isinstance(error, Refused):
-            # Asking again would go on for ever, and giving the batch up could lose paid pictures.
-            return TellOperator(str(error), kind=error.failure.kind)
-        return error
-
-
-def _object(reply: Reply) -> Mapping[str, Any]:
-    """The reply's JSON object, or an empty one."""
-    try:
-        return reply.parsed()
-    except Unreadable:
-        return {}
 
 
 def _prompt(request: Mapping[str, Any]) -> str:

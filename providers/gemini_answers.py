@@ -342,8 +342,3 @@ def moment(value: Any) -> datetime | None:
     except ValueError:
         return None
     return found.replace(tzinfo=found.tzinfo or UTC).astimezone(UTC)
-
-
-def with_wait(failed: Failure, wait: timedelta | None) -> Failure:
-    """The failure with the pause a header asks for, where its own words ask for none."""
-    return failed if wait is None or failed.retry_after is not None else replace(failed, retry_after=wait)

@@ -17,20 +17,9 @@ from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
 
-from providers.base import (
-    Billed,
-    EncodedLine,
-    Failure,
-    FailureKind,
-    ImageRequest,
-    Lane,
-    Reference,
-    Refused,
-    Size,
-)
+from providers.asking import Checks, card_for, kept_line, unsayable
+from providers.base import EncodedLine, ImageRequest, Lane, Reference, Size
 from providers.catalogue import ModelCard
-from providers.wire import jsonl
-from providers.wire.errors import redact
 
 GROUP = "generateContent"
 """Every request is one of these; lines that share a submission need the same model only."""
@@ -104,7 +93,7 @@ def shape_of(size: Size) -> tuple[str, str] | None:
 
 def encode(request: ImageRequest, lane: Lane, models: Mapping[str, ModelCard], today: date) -> EncodedLine:
     """One line as the Batch API reads it. Raises Refused for what the model's card excludes."""
-    card = _card(request, lane, models, today)
+    card = card_for("Gemini", request, lane, models, today, also=_excluded(request))
     parts: list[dict[str, Any]] = [{"text": request.prompt}]
     parts += [_part(reference) for reference in request.references]
     config: dict[str, Any] = {"responseModalities": ["IMAGE"], "imageConfig": _image_config(request, card)}
@@ -118,64 +107,26 @@ def encode(request: ImageRequest, lane: Lane, models: Mapping[str, ModelCard], t
         "key": request.key,  # first, so that it can be read without the rest
         "request": {"contents": [{"role": "user", "parts": parts}], "generationConfig": config},
     }
-    try:
-        return EncodedLine(GROUP, jsonl.encode(line))
-    except ValueError:
-        raise unsayable("the prompt holds characters that are not Unicode text") from None
+    return EncodedLine(GROUP, kept_line(line))
 
 
-def unsayable(words: str, code: str = "") -> Refused:
-    """The error for a request that cannot be put to the vendor."""
-    return Refused(Failure(FailureKind.MALFORMED_REQUEST, code, redact(words), Billed.NO))
+def _excluded(request: ImageRequest) -> Checks:
+    """What no model of the vendor's can be asked for."""
+    seed = request.seed or 0
+    return (
+        (shape_of(request.size) is None, f"cannot make {request.size} pictures"),
+        (request.background not in (None, *OPAQUE), f"cannot make a background “{request.background}”"),
+        (not -SEED_LIMIT <= seed < SEED_LIMIT, f"takes seeds below {SEED_LIMIT:,}, not {seed:,}"),
+    )
 
 
 def _image_config(request: ImageRequest, card: ModelCard) -> dict[str, str]:
     said = shape_of(request.size)
-    assert said is not None, "checked in _problem"
+    assert said is not None, "checked in _excluded"
     shape, size_class = said
     classes = {pair[1] for pair in map(shape_of, card.sizes) if pair}
     # Models with one class reject the word, or need none: it is said where there is a choice.
     return {"aspectRatio": shape, "imageSize": size_class} if len(classes) > 1 else {"aspectRatio": shape}
-
-
-def _card(request: ImageRequest, lane: Lane, models: Mapping[str, ModelCard], today: date) -> ModelCard:
-    """The model's card, once nothing in the request goes against it."""
-    card = models.get(request.model)
-    if card is None:
-        raise unsayable(f"Gemini has no model “{request.model}”", "model_not_found")
-    if card.retired(today):
-        instead = f"; use {card.successor}" if card.successor else ""
-        raise unsayable(f"{card.id} was shut down on {card.shutdown}{instead}", "model_not_found")
-    problem = _problem(request, lane, card)
-    if problem:
-        raise unsayable(f"{card.id} {problem}")
-    return card
-
-
-def _problem(request: ImageRequest, lane: Lane, card: ModelCard) -> str | None:
-    """What this model cannot be asked for, as the rest of a sentence; None when all is well."""
-    made = request.size in card.sizes and shape_of(request.size) is not None
-    seed = request.seed or 0
-    checks = (
-        (lane not in card.lanes, f"does not work in the {lane.value} lane"),
-        (not request.prompt.strip(), "needs a prompt, and this one is empty"),
-        (
-            len(request.prompt) > card.prompt_limit,
-            f"reads at most {card.prompt_limit:,} characters, the prompt has {len(request.prompt):,}",
-        ),
-        (not made, f"cannot make {request.size} pictures"),
-        (
-            request.quality is not None and request.quality not in card.qualities,
-            f"has no quality “{request.quality}”, only {', '.join(card.qualities) or 'its own'}",
-        ),
-        (request.background not in (None, *OPAQUE), f"cannot make a background “{request.background}”"),
-        (not -SEED_LIMIT <= seed < SEED_LIMIT, f"takes seeds below {SEED_LIMIT:,}, not {seed:,}"),
-        (
-            len(request.references) > card.references,
-            f"takes at most {card.references} reference pictures, not {len(request.references)}",
-        ),
-    )
-    return next((words for wrong, words in checks if wrong), None)
 
 
 def _part(reference: Reference) -> dict[str, Any]:
