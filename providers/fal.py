@@ -37,17 +37,15 @@ from providers.base import (
     Outgoing,
     Phase,
     Progress,
-    ProviderError,
-    Refused,
-    TellOperator,
 )
 from providers.catalogue import ModelCard
 from providers.fal_prices import Prices, unit_price
 from providers.fal_uploads import INITIATE, Uploads
 from providers.wire import jsonl
 from providers.wire.client import PICTURE_LIMIT, Patience, Reply, Wire
-from providers.wire.errors import redact, retry_after, whole_call
+from providers.wire.errors import redact
 from providers.wire.hosts import Hosts
+from providers.wire.replies import Replies
 from providers.wire.shapes import Unreadable, mapping, text
 
 BASE_URL = "https://queue.fal.run"
@@ -117,10 +115,18 @@ class Fal:
             put=lambda url, content, kind: bare.call(
                 "PUT", url, content=content, headers={"content-type": kind}
             ),
-            refusal=lambda reply: self._refusal(reply, "reference pictures", creates=False),
+            refusal=lambda reply: self._replies.refusal(reply, "reference pictures", creates=False),
             clock=clock,
         )
         self._prices = Prices(self._prices_of, clock)
+        self._replies = Replies(
+            title="fal",
+            variable="FAL_BASE_URL",
+            safe=self._hosts.safe,
+            clock=clock,
+            failure=self._failure,
+            request_id="x-fal-request-id",
+        )
 
     def encode(self, request: ImageRequest, lane: Lane) -> EncodedLine:
         """One line with the endpoint (its group) and the input. Raises Refused for what the card excludes."""
@@ -146,7 +152,7 @@ class Fal:
         )
         if not reply.ok:
             return self._not_taken(reply, wish)
-        accepted = _object(reply)
+        accepted = reply.fields()
         request_id = text(accepted.get("request_id"))
         if not request_id:
             raise MaybeAccepted("fal's answer to the new request cannot be read; it may have been accepted")
@@ -173,8 +179,8 @@ class Fal:
         if failed.kind in _ANSWERED_AT_ONCE and not 300 <= reply.status < 400:
             return Answered((ItemResult(wish.key, failed),))
         if failed.kind is FailureKind.CANCELLED:
-            raise MaybeAccepted(self._sentence(reply, failed))
-        raise self._refusal(reply, "requests", creates=True, prompt=prompt)
+            raise MaybeAccepted(self._replies.sentence(reply, failed))
+        raise self._replies.refusal(reply, "requests", creates=True, prompt=prompt)
 
     def _handle(
         self, request_id: str, wish: requests.Wish, model: str, named: Mapping[str, Any] | None = None
@@ -254,7 +260,7 @@ class Fal:
         reply = self._hosts.call("GET", url, query=query)
         if reply.status == 403 and self._failure(reply).kind is FailureKind.AUTH:
             raise NoLookup("This key may not read fal's list of requests")
-        return self._read(reply, "requests")
+        return self._replies.read(reply, "requests")
 
     # --- poll, results, fetch -------------------------------------------------------------------------
 
@@ -276,7 +282,7 @@ class Fal:
         )
 
     def _status(self, handle: Handle) -> Mapping[str, Any]:
-        said = self._read(self._hosts.call("GET", self._address(handle, "status_url")), "a request")
+        said = self._replies.read(self._hosts.call("GET", self._address(handle, "status_url")), "a request")
         if said.get("status") == "NOT_FOUND":
             raise Gone("fal no longer knows the request")
         return said
@@ -300,14 +306,14 @@ class Fal:
     def _ended_badly(self, reply: Reply, handle: Handle) -> Failure:
         """A failed request answers with the error it met; its status tells that from a call that failed."""
         if 300 <= reply.status < 400:
-            raise self._refusal(reply, "questions", creates=False)
+            raise self._replies.refusal(reply, "questions", creates=False)
         said = self._status(handle)
         if said.get("status") != "COMPLETED":
             raise AskAgain("fal has not finished the request")
         if reply.status in (404, 410) and not _failed(said):
             raise Gone("fal no longer has the result")
         if not _failed(said) and "x-fal-error-type" not in reply.headers and reply.status != 422:
-            raise self._read_refusal(reply)
+            raise self._replies.unanswered(reply)
         return self._failure(reply, status=said, cost=self._cost(reply, handle))
 
     def fetch(self, locator: str) -> bytes:
@@ -326,7 +332,7 @@ class Fal:
 
     def _prices_of(self, endpoint: str) -> Mapping[str, Any]:
         url = f"{self._platform_url}/models/pricing"
-        return self._read(self._hosts.call("GET", url, query={"endpoint_id": endpoint}), "prices")
+        return self._replies.read(self._hosts.call("GET", url, query={"endpoint_id": endpoint}), "prices")
 
     # --- cancel, check, close -------------------------------------------------------------------------
 
@@ -337,7 +343,7 @@ class Fal:
         """
         reply = self._hosts.call("PUT", self._address(handle, "cancel_url"))
         if not reply.ok and reply.status not in (400, 404, 409, 410):
-            raise self._read_refusal(reply)
+            raise self._replies.unanswered(reply)
 
     def check(self) -> str:
         """What the first model of the catalogue costs this account: needs the key, makes nothing."""
@@ -356,14 +362,6 @@ class Fal:
 
     # --- what their replies mean ----------------------------------------------------------------------
 
-    def _read(self, reply: Reply, what: str) -> Mapping[str, Any]:
-        if not reply.ok:
-            raise self._read_refusal(reply)
-        try:
-            return reply.parsed()
-        except Unreadable as problem:
-            raise AskAgain(f"fal's answer about {what} is {problem}") from None
-
     def _failure(
         self,
         reply: Reply,
@@ -373,39 +371,12 @@ class Fal:
     ) -> Failure:
         said = answers.Said(
             reply.status,
-            _object(reply),
+            reply.fields(),
             reply.headers,
             error_type=text((status or {}).get("error_type")),
             error=text((status or {}).get("error")),
         )
         return answers.failure(said, lambda words: self._hosts.safe(words, prompt), cost)
-
-    def _sentence(self, reply: Reply, failed: Failure) -> str:
-        request_id = self._hosts.safe(reply.headers.get("x-fal-request-id", ""))
-        about = f"{reply.status} {failed.code}" + (f", request {request_id}" if request_id else "")
-        return f"fal: {failed.message} ({about})"
-
-    def _refusal(self, reply: Reply, what: str, *, creates: bool, prompt: str = "") -> ProviderError:
-        """The error for a call that was not taken."""
-        if 300 <= reply.status < 400:
-            return TellOperator(
-                f"The address set for fal sends {what} elsewhere ({reply.status}), where the key must "
-                "not go: check FAL_BASE_URL",
-                kind=FailureKind.AUTH,
-            )
-        failed = self._failure(reply, prompt)
-        wait = retry_after(reply.headers, self._clock())
-        return whole_call(failed, self._sentence(reply, failed), creates=creates, retry_after=wait)
-
-    def _read_refusal(self, reply: Reply) -> ProviderError:
-        """The error for a question that was not answered."""
-        if reply.status in (404, 410):
-            return Gone(self._sentence(reply, self._failure(reply)))
-        error = self._refusal(reply, "questions", creates=False)
-        if isinstance(error, Refused):
-            # Asking again would go on for ever, and giving the request up could lose a paid picture.
-            return TellOperator(str(error), kind=error.failure.kind)
-        return error
 
 
 def storage_address(base_url: str) -> str:
@@ -415,14 +386,6 @@ def storage_address(base_url: str) -> str:
 
 def _own(base_url: str) -> bool:
     return urlsplit(base_url).hostname == urlsplit(BASE_URL).hostname
-
-
-def _object(reply: Reply) -> Mapping[str, Any]:
-    """The reply's JSON object, or an empty one."""
-    try:
-        return reply.parsed()
-    except Unreadable:
-        return {}
 
 
 def _failed(status: Mapping[str, Any]) -> bool:

@@ -14,11 +14,10 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from providers.asking import card_for, unsayable
+from providers.asking import card_for, kept_line, only_line, unsayable
 from providers.base import EncodedLine, ImageRequest, Lane, Outgoing, Reference, Size
 from providers.catalogue import ModelCard
-from providers.wire import jsonl
-from providers.wire.shapes import Unreadable, mapping, parse_object, text
+from providers.wire.shapes import mapping, text
 
 REFERENCE_TYPES = ("image/png", "image/jpeg", "image/webp")
 REFERENCE_BYTES = 20_000_000
@@ -102,10 +101,7 @@ def encode(request: ImageRequest, lane: Lane, models: Mapping[str, ModelCard], t
     if endpoint is None:
         needed = "needs a reference picture" if family.words is None else "takes one reference picture"
         raise unsayable(f"{card.id} {needed}")
-    try:
-        return EncodedLine(endpoint, jsonl.encode({"key": request.key, "endpoint": endpoint, "input": body}))
-    except ValueError:
-        raise unsayable("the prompt holds characters that are not Unicode text") from None
+    return EncodedLine(endpoint, kept_line({"key": request.key, "endpoint": endpoint, "input": body}))
 
 
 def read_wish(outgoing: Outgoing) -> Wish:
@@ -114,14 +110,7 @@ def read_wish(outgoing: Outgoing) -> Wish:
     A request without a seed gets one made from the submission's tag: it is the only mark fal is sure to
     keep, so it is what an orphan is known by (see `Fal.find`). A seed that was asked for stays.
     """
-    with outgoing.open() as payload:
-        lines = list(jsonl.split([payload.read()]))
-    if len(lines) != 1 or outgoing.count != 1:
-        raise unsayable(f"fal takes one picture at a time, not {len(lines)}")
-    try:
-        line = parse_object(lines[0].content)
-    except Unreadable as problem:
-        raise unsayable(f"the payload is {problem}") from None
+    line = only_line(outgoing, taker="fal", kept="the payload")
     body = {"seed": seed_of(outgoing.tag), **mapping(line.get("input"))}
     return Wish(text(line.get("key")), text(line.get("endpoint")) or outgoing.group, body)
 
