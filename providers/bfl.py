@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -39,15 +40,14 @@ from providers.base import (
     Picture,
     Progress,
     ProviderError,
-    Refused,
-    TellOperator,
 )
 from providers.catalogue import ModelCard
 from providers.wire import jsonl, pictures
 from providers.wire.client import Patience, Reply, Wire
-from providers.wire.errors import redact, retry_after, whole_call
+from providers.wire.errors import redact, retry_after
 from providers.wire.hosts import Hosts
-from providers.wire.shapes import Unreadable, mapping, text
+from providers.wire.replies import Replies
+from providers.wire.shapes import mapping, text
 
 BASE_URL = "https://api.bfl.ai"
 """The global address; `https://api.eu.bfl.ai` and `https://api.us.bfl.ai` keep tasks in a region."""
@@ -93,6 +93,14 @@ class Bfl:
             patience=patience,
         )
         self._pictures = Wire(title="Black Forest Labs", base_url=self._base_url, patience=patience)
+        self._replies = Replies(
+            title="Black Forest Labs",
+            variable="BFL_BASE_URL",
+            safe=self._hosts.safe,
+            clock=clock,
+            failure=self._failure,
+            request_id="",
+        )
 
     def encode(self, request: ImageRequest, lane: Lane) -> EncodedLine:
         """One line with the model (its group) and the input. Raises Refused for what the card excludes.
@@ -118,7 +126,7 @@ class Bfl:
         )
         if not reply.ok:
             return self._not_taken(reply, wish)
-        started = _object(reply)
+        started = reply.fields()
         task_id = text(started.get("id"))
         if not task_id:
             raise MaybeAccepted(
@@ -137,7 +145,7 @@ class Bfl:
         answered = failed.kind is FailureKind.MALFORMED_REQUEST or reply.status in _ANSWERS
         if answered and reply.status >= 400:
             return Answered((ItemResult(wish.key, failed),))
-        raise self._refusal(reply, "tasks", creates=True, prompt=prompt)
+        raise self._replies.refusal(reply, "tasks", creates=True, prompt=prompt)
 
     def _polling_url(self, task_id: str, started: Mapping[str, Any]) -> str:
         """The server's own address; without one we may use, the one of the address we were given."""
@@ -178,7 +186,7 @@ class Bfl:
         if not self._hosts.trusts(url):  # kept when another base URL was set, or found by hand
             url = self._polling_url(handle.id, {})
         reply = self._hosts.call("GET", url)
-        task = _object(reply)
+        task = reply.fields()
         status = text(task.get("status"))
         if status == answers.NOT_FOUND:
             raise Gone("Black Forest Labs no longer knows the task")
@@ -230,7 +238,7 @@ class Bfl:
         reply = self._hosts.base.call("GET", "/v1/credits")
         if not reply.ok:
             raise self._read_refusal(reply)
-        left = answers.usd(_object(reply).get("credits"))
+        left = answers.usd(reply.fields().get("credits"))
         said = f": {left:.2f} USD of credits are left" if left is not None else ""
         return f"Black Forest Labs answers{said}"
 
@@ -240,41 +248,17 @@ class Bfl:
 
     # --- what their replies mean ----------------------------------------------------------------------
 
-    def _failure(self, reply: Reply, prompt: str = "") -> Failure:
-        return answers.failure(reply.status, _object(reply), lambda words: self._hosts.safe(words, prompt))
-
-    def _refusal(self, reply: Reply, what: str, *, creates: bool, prompt: str = "") -> ProviderError:
-        """The error for a call that was not taken."""
-        if 300 <= reply.status < 400:
-            return TellOperator(
-                f"The address set for Black Forest Labs sends {what} elsewhere ({reply.status}), where the "
-                "key must not go: check BFL_BASE_URL",
-                kind=FailureKind.AUTH,
-            )
-        failed = self._failure(reply, prompt)
-        sentence = f"Black Forest Labs: {failed.message} ({reply.status} {failed.code})"
-        wait = retry_after(reply.headers, self._clock())
-        if failed.kind is FailureKind.RATE_LIMITED:
-            wait = wait or SLOT_WAIT
-        return whole_call(failed, sentence, creates=creates, retry_after=wait)
+    def _failure(self, reply: Reply, prompt: str) -> Failure:
+        failed = answers.failure(reply.status, reply.fields(), lambda words: self._hosts.safe(words, prompt))
+        if failed.kind is not FailureKind.RATE_LIMITED:
+            return failed
+        return replace(failed, retry_after=retry_after(reply.headers, self._clock()) or SLOT_WAIT)
 
     def _read_refusal(self, reply: Reply) -> ProviderError:
         """The error for a question that was not answered."""
         if reply.status in (404, 410):
             return Gone("Black Forest Labs no longer knows the task")
-        error = self._refusal(reply, "questions", creates=False)
-        if isinstance(error, Refused):
-            # Asking again would go on for ever, and giving the task up could lose a paid picture.
-            return TellOperator(str(error), kind=error.failure.kind)
-        return error
-
-
-def _object(reply: Reply) -> Mapping[str, Any]:
-    """The reply's JSON object, or an empty one."""
-    try:
-        return reply.parsed()
-    except Unreadable:
-        return {}
+        return self._replies.unanswered(reply)
 
 
 def _quoted(handle: Handle) -> Decimal | None:

@@ -13,11 +13,10 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from providers.asking import card_for, unsayable
+from providers.asking import card_for, kept_line, only_line, unsayable
 from providers.base import EncodedLine, ImageRequest, Lane, Outgoing, Reference, Size
 from providers.catalogue import ModelCard
-from providers.wire import jsonl
-from providers.wire.shapes import Unreadable, mapping, parse_object, text
+from providers.wire.shapes import mapping, text
 
 REFERENCE_TYPES = ("image/png", "image/jpeg", "image/webp")
 REFERENCE_LIMIT = 20_000_000
@@ -69,22 +68,12 @@ def encode(request: ImageRequest, lane: Lane, models: Mapping[str, ModelCard], t
         body["output_format"] = "png"  # the master should lose nothing
     if request.references:
         body.update(dialect.references(card, request.references))
-    try:
-        return EncodedLine(card.id, jsonl.encode({"key": request.key, "model": card.id, "input": body}))
-    except ValueError:
-        raise unsayable("the prompt holds characters that are not Unicode text") from None
+    return EncodedLine(card.id, kept_line({"key": request.key, "model": card.id, "input": body}))
 
 
 def read_wish(outgoing: Outgoing) -> Wish:
     """The one line of a submission. Raises Refused for another number of lines."""
-    with outgoing.open() as payload:
-        lines = list(jsonl.split([payload.read()]))
-    if len(lines) != 1 or outgoing.count != 1:
-        raise unsayable(f"Black Forest Labs takes one picture at a time, not {len(lines)}")
-    try:
-        line = parse_object(lines[0].content)
-    except Unreadable as problem:
-        raise unsayable(f"the payload is {problem}") from None
+    line = only_line(outgoing, taker="Black Forest Labs", kept="the payload")
     return Wish(text(line.get("key")), text(line.get("model")) or outgoing.model, mapping(line.get("input")))
 
 
