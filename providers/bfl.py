@@ -43,7 +43,7 @@ from providers.base import (
 )
 from providers.catalogue import ModelCard
 from providers.wire import jsonl, pictures
-from providers.wire.client import Patience, Reply, Wire
+from providers.wire.client import Patience, Reply, Wire, bare_key
 from providers.wire.errors import redact, retry_after
 from providers.wire.hosts import Hosts
 from providers.wire.replies import Replies
@@ -80,7 +80,7 @@ class Bfl:
         patience: Patience | None = None,
     ) -> None:
         """Raises TellOperator for a base URL or key that cannot be one."""
-        key = (api_key.get_secret_value() if isinstance(api_key, SecretStr) else api_key).strip()
+        key = bare_key(api_key)
         self.models = models
         self._clock = clock
         self._base_url = base_url.rstrip("/")

@@ -42,7 +42,7 @@ from providers.catalogue import ModelCard
 from providers.fal_prices import Prices, unit_price
 from providers.fal_uploads import INITIATE, Uploads
 from providers.wire import jsonl
-from providers.wire.client import PICTURE_LIMIT, Patience, Reply, Wire
+from providers.wire.client import PICTURE_LIMIT, Patience, Reply, Wire, bare_key
 from providers.wire.errors import redact
 from providers.wire.hosts import Hosts
 from providers.wire.replies import Replies
@@ -92,7 +92,7 @@ class Fal:
 
         `hook_address`: where fal is to send a webhook when a request is over; empty for none.
         """
-        key = (api_key.get_secret_value() if isinstance(api_key, SecretStr) else api_key).strip()
+        key = bare_key(api_key)
         self.models = models
         self._clock = clock
         self._queue_url = base_url.rstrip("/")

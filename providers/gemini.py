@@ -42,7 +42,7 @@ from providers.base import (
 from providers.catalogue import ModelCard
 from providers.gemini_upload import notes, unpack_keys, upload
 from providers.wire import jsonl
-from providers.wire.client import PICTURE_LIMIT, Patience, Reply, Wire
+from providers.wire.client import PICTURE_LIMIT, Patience, Reply, Wire, bare_key
 from providers.wire.errors import redact
 from providers.wire.replies import Replies
 from providers.wire.shapes import mapping, sequence, text
@@ -73,7 +73,7 @@ class Gemini:
         patience: Patience | None = None,
     ) -> None:
         """Raises TellOperator for a base URL or key that cannot be one."""
-        key = (api_key.get_secret_value() if isinstance(api_key, SecretStr) else api_key).strip()
+        key = bare_key(api_key)
         found = re.fullmatch(r"(.*?)/(v\d+(?:(?:alpha|beta)\d*)?)", base_url.strip().rstrip("/"))
         root, self._version = (found[1], found[2]) if found else (base_url.strip().rstrip("/"), VERSION)
         self.models = models

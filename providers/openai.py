@@ -39,7 +39,7 @@ from providers.base import (
 )
 from providers.catalogue import ModelCard
 from providers.wire import jsonl
-from providers.wire.client import PICTURE_LIMIT, Patience, Reply, Wire
+from providers.wire.client import PICTURE_LIMIT, Patience, Reply, Wire, bare_key
 from providers.wire.errors import redact
 from providers.wire.replies import Replies
 from providers.wire.shapes import count, mapping, moment, sequence, text
@@ -91,7 +91,7 @@ class OpenAI:
         patience: Patience | None = None,
     ) -> None:
         """Raises TellOperator for a base URL or key that cannot be one."""
-        key = (api_key.get_secret_value() if isinstance(api_key, SecretStr) else api_key).strip()
+        key = bare_key(api_key)
         if not key:
             raise TellOperator("No key is set for OpenAI", kind=FailureKind.AUTH)
         self.models = models

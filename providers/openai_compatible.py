@@ -40,7 +40,7 @@ from providers.base import (
     TellOperator,
 )
 from providers.catalogue import ModelCard
-from providers.wire.client import Patience, Reply, Wire
+from providers.wire.client import Patience, Reply, Wire, bare_key
 from providers.wire.errors import redact
 from providers.wire.replies import Replies
 from providers.wire.shapes import Unreadable, mapping, parse_object, sequence, text
@@ -70,7 +70,7 @@ class OpenAICompatible:
         patience: Patience | None = None,
     ) -> None:
         """Raises TellOperator for a base URL or key that cannot be one. Most such servers need no key."""
-        key = (api_key.get_secret_value() if isinstance(api_key, SecretStr) else api_key).strip()
+        key = bare_key(api_key)
         own = {name: card for name, card in models.items() if name != DEFAULT}
         self.models: Mapping[str, ModelCard] = own or models
         self._clock = clock

@@ -28,7 +28,7 @@ from providers.base import (
     TellOperator,
 )
 from providers.catalogue import ModelCard
-from providers.wire.client import Patience, Reply, Wire
+from providers.wire.client import Patience, Reply, Wire, bare_key
 from providers.wire.replies import Replies
 
 BASE_URL = "https://external.api.recraft.ai/v1"
@@ -53,7 +53,7 @@ class Recraft:
         patience: Patience | None = None,
     ) -> None:
         """Raises TellOperator for a base URL or token that cannot be one."""
-        key = (api_key.get_secret_value() if isinstance(api_key, SecretStr) else api_key).strip()
+        key = bare_key(api_key)
         if not key:
             raise TellOperator("No token is set for Recraft", kind=FailureKind.AUTH)
         self.models = models

@@ -93,6 +93,11 @@ class Reply:
             return {}
 
 
+def bare_key(key: SecretStr | str) -> str:
+    """The key itself, without the blanks that pasting leaves around it."""
+    return (key.get_secret_value() if isinstance(key, SecretStr) else key).strip()
+
+
 class Shards:
     """Clients of `CONNECTIONS_PER_SHARD` connections each, made when needed and filled one after another."""
 
