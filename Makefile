@@ -43,7 +43,7 @@ types:
 
 contracts:
 	.ci/environment dev
-	.venv/bin/lint-imports
+	.venv/bin/lint-imports --no-logo
 
 format:
 	.ci/environment dev
