@@ -86,9 +86,8 @@ def main(images: int, concurrency: int, latency: float) -> None:
     assert vendor.stdout is not None
     base_url = vendor.stdout.readline().split(" at ")[1].strip()
     key = vendor.stdout.readline().split(": ")[1].strip()
-    print(
-        f"{images:,} images, {concurrency} at once, {latency} s each: ideal {images * latency / concurrency:.1f} s"
-    )
+    ideal = images * latency / concurrency
+    print(f"{images:,} images, {concurrency} at once, {latency} s each: ideal {ideal:.1f} s")
     try:
         for kind in ("peer", "ours"):
             told = subprocess.run(
@@ -96,8 +95,9 @@ def main(images: int, concurrency: int, latency: float) -> None:
                 stdout=-1, text=True, check=True,
             ).stdout.split()  # fmt: skip
             seconds, peak, cpu = (float(part) for part in told)
-            ratio = seconds / (images * latency / concurrency)
-            print(f"  {kind}: {seconds:6.1f} s, {ratio:4.2f} x ideal, CPU {cpu:5.1f} s, peak {peak:4.0f} MiB")
+            print(
+                f"  {kind}: {seconds:6.1f} s, {seconds / ideal:4.2f} x ideal, CPU {cpu:5.1f} s, peak {peak:4.0f} MiB"
+            )
     finally:
         vendor.terminate()
         vendor.wait(20)
