@@ -95,9 +95,8 @@ def main(images: int, concurrency: int, latency: float) -> None:
                 stdout=-1, text=True, check=True,
             ).stdout.split()  # fmt: skip
             seconds, peak, cpu = (float(part) for part in told)
-            print(
-                f"  {kind}: {seconds:6.1f} s, {seconds / ideal:4.2f} x ideal, CPU {cpu:5.1f} s, peak {peak:4.0f} MiB"
-            )
+            used = f"CPU {cpu:5.1f} s, peak {peak:4.0f} MiB"
+            print(f"  {kind}: {seconds:6.1f} s, {seconds / ideal:4.2f} x ideal, {used}")
     finally:
         vendor.terminate()
         vendor.wait(20)

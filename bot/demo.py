@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import signal
+import textwrap
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -67,13 +68,14 @@ def run_demo(once: bool, port: int, folder: Path) -> int:
             if job is None:
                 return 130
             pictures = _deliver(ctx, job, folder / "pictures")
-            if once:
-                _print_summary(ctx, job, pictures)
-                return 0
-            print("The gallery hangs in the thread. Now try `/imgbatch new` there.", flush=True)
-            print("Ctrl-C stops the demo.", flush=True)
-            STEP.wait()
-            return 0
+            summary = _summary(ctx, job, pictures)
+            if not once:
+                print("The gallery hangs in the thread. Now try `/imgbatch new` there.", flush=True)
+                print("Ctrl-C stops the demo.", flush=True)
+                STEP.wait()
+        if once:
+            print(summary, flush=True)  # the last word, after everything has been put away
+        return 0
     finally:
         lock.release()
 
@@ -161,12 +163,11 @@ def _deliver(ctx: Context, job: Job, folder: Path) -> Path:
     return folder
 
 
-def _print_summary(ctx: Context, job: Job, pictures: Path) -> None:
-    summary = summarise(facts(ctx, job), now(), ctx.policy.rules)
-    print(f"\n{summary.headline}")
-    for line in summary.lines:
-        print(f"  {line}")
-    print(f"pictures: {pictures}", flush=True)
+def _summary(ctx: Context, job: Job, pictures: Path) -> str:
+    told = summarise(facts(ctx, job), now(), ctx.policy.rules)
+    lines = [told.headline, *(f"  {line}" for line in told.lines)]
+    wrapped = [textwrap.fill(line, 79, subsequent_indent="    ", break_long_words=False) for line in lines]
+    return "\n".join(["", *wrapped, f"pictures: {pictures}"])
 
 
 def _empty(folder: Path) -> None:

@@ -10,6 +10,7 @@ from contextlib import ExitStack, contextmanager
 from types import FrameType
 
 from slack_bolt import App
+from slack_bolt.adapter.socket_mode.builtin import SocketModeHandler
 
 from bot.app import build_hooks, open_context
 from bot.config import Settings, SettingsError, load
@@ -65,8 +66,14 @@ def running(ctx: Context, settings: Settings) -> Iterator[int]:
         stack.enter_context(ticking({**pipeline_ticks(ctx), **_slack_ticks(ctx, app, settings)}, ctx.clock))
         if not over_http:
             handler = connect(app, settings)
-            stack.callback(handler.close)
+            stack.callback(_hang_up, handler)
         yield port
+
+
+def _hang_up(handler: SocketModeHandler) -> None:
+    """Close the socket. An answer that was on its way fails then, which is no news: Slack asks again."""
+    logging.getLogger("bot.slack.socket").setLevel(logging.CRITICAL)
+    handler.close()
 
 
 def check_slack(settings: Settings) -> None:
