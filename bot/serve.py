@@ -5,12 +5,11 @@ from __future__ import annotations
 import logging
 import signal
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from types import FrameType
 
 from slack_bolt import App
-from slack_bolt.adapter.socket_mode.builtin import SocketModeHandler
 
 from bot.app import build_hooks, open_context
 from bot.config import Settings, SettingsError, load
@@ -66,14 +65,14 @@ def running(ctx: Context, settings: Settings) -> Iterator[int]:
         stack.enter_context(ticking({**pipeline_ticks(ctx), **_slack_ticks(ctx, app, settings)}, ctx.clock))
         if not over_http:
             handler = connect(app, settings)
-            stack.callback(_hang_up, handler)
+            stack.callback(_hang_up, handler.close)
         yield port
 
 
-def _hang_up(handler: SocketModeHandler) -> None:
+def _hang_up(close: Callable[[], object]) -> None:
     """Close the socket. An answer that was on its way fails then, which is no news: Slack asks again."""
     logging.getLogger("bot.slack.socket").setLevel(logging.CRITICAL)
-    handler.close()
+    close()
 
 
 def check_slack(settings: Settings) -> None:
