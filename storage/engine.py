@@ -104,9 +104,10 @@ def only_scheduler(engine: Engine, lock_file: Path) -> Iterator[None]:
 
     Raises StoreError when another process has it.
     """
+    setting = "IMGBATCH_DATABASE_URL" if engine.dialect.name == "postgresql" else "IMGBATCH_DATA"
     taken = StoreError(
-        "Another imgbatch is already working on this data store "
-        f"({lock_file.parent}); stop it, or set IMGBATCH_DATA to another folder"
+        f"Another imgbatch is already working on this data store ({lock_file.parent}); "
+        f"stop it, or give {setting} another value"
     )
     if engine.dialect.name == "postgresql":
         with engine.connect() as connection:
