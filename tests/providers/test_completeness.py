@@ -151,4 +151,4 @@ def test_every_file_the_guide_names_is_there() -> None:
 def test_the_guides_contract_class_is_python() -> None:
     (code,) = re.findall(r"```python\n(.*?)```", GUIDE.read_text(encoding="utf-8"), re.DOTALL)
     compile(code, str(GUIDE), "exec")
-    assert len(code.splitlines()) <= 12
+    assert len(code.splitlines()) <= 20  # ten statements, as the formatter lays them out
