@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import logging
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -32,6 +33,8 @@ from storage.moves import Outcome
 from storage.records import Item, Submission
 from storage.states import ItemEvent, ItemState, StaleTransitionError, SubmissionState
 
+log = logging.getLogger(__name__)
+
 
 def submit(ctx: Context, now: datetime) -> int:
     """Send what is due; how many calls were made or handed to the callers.
@@ -58,7 +61,11 @@ def _send_live(ctx: Context, submission: Submission) -> None:
     if standing(ctx.notices.pauses().get(submission.provider), ctx.clock()) is Standing.OPEN:
         ctx.sending.discard(submission.id)  # still PREPARED; a later tick takes it up again
         return
-    _send_once(ctx, submission)
+    try:
+        _send_once(ctx, submission)
+    except Exception:
+        # Broad on purpose: a pool keeps what its workers raise to itself, and this may have cost money.
+        log.exception("live submission %s broke off; it is looked up, or in doubt", submission.id)
 
 
 def _send_once(ctx: Context, submission: Submission) -> None:

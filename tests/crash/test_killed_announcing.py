@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ PROMPTS = ["red mug", "blue mug"]
 @pytest.mark.crash
 @pytest.mark.timeout(900)
 def test_killed_at_every_effect_nothing_is_announced_twice(
-    forks: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    forks: Any, tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
     path = sheet(tmp_path, [{"sku": f"S{n}", "prompt": text} for n, text in enumerate(PROMPTS)])
     point = 0
@@ -53,8 +54,7 @@ def test_killed_at_every_effect_nothing_is_announced_twice(
             if code == 0:
                 break
     assert point > 50, "the run has fewer effects than it should: is everything counted?"
-    with capsys.disabled():
-        print(f"\nSlack: killed at {point - 1} points in {2 * point - 1} runs")
+    record_property("killed", f"Slack: killed at {point - 1} points in {2 * point - 1} runs")
 
 
 def thread_of(person: Person, channel: str, expected: int) -> list[str]:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import csv
+import errno
 import io
 from pathlib import Path
+
+import pytest
 
 from bot.pipeline.export import audit, report, write_pictures, write_results
 from bot.pipeline.rounds import one_round
@@ -193,3 +196,22 @@ def test_results_that_stay_away_past_all_patience_are_said_to_be_lost(
     proof = audit(ctx, job)
     assert proof["holds"]
     assert proof["unpriced_attempts"] == 3, "what the lost results cost is not known, and says so"
+
+
+def test_a_paid_live_picture_that_cannot_be_kept_is_in_doubt_and_the_log_says_why(
+    ctx: Context,
+    simulator: OpenAISimulator,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def full(_key: str, _content: bytes) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    job = started(ctx, sheet(tmp_path, [{"prompt": "a mug"}]), lane=Lane.LIVE)
+    with monkeypatch.context() as disk:
+        disk.setattr(ctx.blobs, "put", full)
+        run_until(ctx, lambda: "No space left" in caplog.text)
+    job = finish(ctx, job)
+    assert report(ctx, job, ctx.clock())["in_doubt"] == 1
+    assert len(simulator.billed) == 1, "it is not asked for, and paid, again"
