@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import Engine, and_, delete, insert, select, update
@@ -22,19 +22,39 @@ class Notices(Reader):
         super().__init__(engine)
         self._writer = writer
 
-    def pause(self, provider: str, kind: str, reason: str, at: datetime, until: datetime) -> bool:
-        """Send nothing to the provider until then; True if it was not paused before."""
+    def pause(
+        self,
+        provider: str,
+        kind: str,
+        reason: str,
+        at: datetime,
+        until: datetime,
+        *,
+        yields_to: Collection[str] = (),
+    ) -> bool:
+        """Send nothing to the provider until then; True if it was not paused before.
+
+        A pause of one of the kinds `yields_to` stays as it is: a caller that comes back late must not put its
+        short wait in the place of an outage found meanwhile.
+        """
         values = {"kind": kind, "reason": reason, "until": until}
+        mine = PAUSE.c.provider == provider
         with self._writer.transaction() as c:
-            if c.execute(update(PAUSE).where(PAUSE.c.provider == provider).values(**values)).rowcount:
+            known = c.execute(select(PAUSE.c.kind).where(mine)).scalar()
+            if known is not None:
+                if known not in yields_to:
+                    c.execute(update(PAUSE).where(mine).values(**values))
                 return False
             c.execute(insert(PAUSE).values(provider=provider, since=at, **values))
             return True
 
-    def resume(self, provider: str) -> bool:
-        """True if it was paused."""
+    def resume(self, pause: Pause) -> bool:
+        """End this pause; False if it has ended, or another has come in its place, since it was read."""
+        same = and_(
+            PAUSE.c.provider == pause.provider, PAUSE.c.kind == pause.kind, PAUSE.c.until == pause.until
+        )
         with self._writer.transaction() as c:
-            return bool(c.execute(delete(PAUSE).where(PAUSE.c.provider == provider)).rowcount)
+            return bool(c.execute(delete(PAUSE).where(same)).rowcount)
 
     def pauses(self) -> Mapping[str, Pause]:
         return {pause.provider: pause for pause in self._all(Pause, select(PAUSE))}

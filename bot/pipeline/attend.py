@@ -46,7 +46,7 @@ def _attend_providers(ctx: Context, now: datetime) -> int:
             waiting = ctx.queries.waiting_for(pause.provider)
             paused.append(PausedProvider(pause.provider, kind, pause.reason, pause.since, waiting))
         elif pause.until <= now:
-            ctx.notices.resume(pause.provider)
+            ctx.notices.resume(pause)
     return _open(ctx, provider_alerts(paused, now), now, None)
 
 

@@ -71,14 +71,15 @@ def judge(ctx: Context, now: datetime) -> None:
         elif pause is None or pause.kind not in LASTING:
             found = recent(answers.get(name, []), away.get(name, (0, 0)), ctx.policy.breaker_samples)
             if (why := trouble(found, ctx.policy)) is not None:
-                ctx.notices.resume(name)  # of a short pause: this one has a beginning of its own
+                if pause is not None:
+                    ctx.notices.resume(pause)  # a short one: this one has a beginning of its own
                 ctx.notices.pause(name, why.kind, why.reason, now, until)
 
 
 def _judge_probes(ctx: Context, pause: Pause, now: datetime) -> None:
     match verdict(pause.kind, ctx.queries.probing(pause.provider, pause.until, SPEAKING)):
         case Verdict.PASSED:
-            ctx.notices.resume(pause.provider)
+            ctx.notices.resume(pause)
             ctx.notices.close_incident(paused_key(pause), now)
         case Verdict.FAILED:
             ctx.notices.pause(pause.provider, pause.kind, pause.reason, now, now + ctx.policy.pause)

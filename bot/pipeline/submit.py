@@ -138,12 +138,11 @@ def hold(ctx: Context, submission: Submission, problem: AskAgain) -> None:
     """Certainly not accepted: the same payload goes out again later."""
     now = ctx.clock()
     later = wait(submission.tries + 1, ctx.policy, ctx.chance(), problem.retry_after)
-    known = ctx.notices.pauses().get(submission.provider)
-    lasting = known is not None and known.kind in LASTING
-    if submission.lane == Lane.LIVE and problem.retry_after and not lasting:
+    if submission.lane == Lane.LIVE and problem.retry_after:
         # One "too many requests" speaks for all the calls that would follow it.
+        until = now + problem.retry_after
         ctx.notices.pause(
-            submission.provider, problem.kind.value, str(problem), now, now + problem.retry_after
+            submission.provider, problem.kind.value, str(problem), now, until, yields_to=LASTING
         )
     ctx.store.hold(submission, now, now + later, note=str(problem), kind=problem.kind.value)
 

@@ -336,3 +336,18 @@ def test_a_store_of_a_newer_program_is_left_alone_with_a_sentence(tmp_path: Path
     with pytest.raises(StoreError, match="made by a newer imgbatch"):
         migrate(engine, tmp_path / "lock")
     engine.dispose()
+
+
+def test_a_short_pause_does_not_take_the_place_of_an_outage_and_only_the_pause_seen_ends(
+    ctx: Context,
+) -> None:
+    soon, late = START + timedelta(seconds=2), START + timedelta(minutes=10)
+    assert ctx.notices.pause("p", "rate_limited", "slow down", START, soon)
+    seen = ctx.notices.pauses()["p"]
+    assert not ctx.notices.pause("p", "outage", "nothing comes back", START, late)
+    assert not ctx.notices.resume(seen), "an outage was found since it was read"
+    assert not ctx.notices.pause("p", "rate_limited", "slow down", START, soon, yields_to={"outage"})
+    outage = ctx.notices.pauses()["p"]
+    assert (outage.kind, outage.reason, outage.until) == ("outage", "nothing comes back", late)
+    assert ctx.notices.resume(outage)
+    assert not ctx.notices.resume(outage)
