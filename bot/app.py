@@ -18,6 +18,8 @@ from storage.engine import migrate, only_scheduler, open_engine
 from storage.mail import Mail
 from storage.notices import Notices
 from storage.queries import Queries
+from storage.reviews import Reviews
+from storage.shelf import Shelf
 from storage.store import Store
 from storage.writer import Writer
 
@@ -62,6 +64,8 @@ def open_context(
             queries=Queries(engine),
             notices=Notices(engine, writer),
             mail=Mail(engine, writer),
+            reviews=Reviews(engine, writer),
+            shelf=Shelf(engine, writer),
             blobs=FolderBlobs(data / "blobs"),
             providers=providers,
             policy=policy or Policy.of(settings),

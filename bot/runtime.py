@@ -15,6 +15,8 @@ from storage.blobs import Blobs
 from storage.mail import Mail
 from storage.notices import Notices
 from storage.queries import Queries
+from storage.reviews import Reviews
+from storage.shelf import Shelf
 from storage.store import Store
 
 ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
@@ -44,6 +46,8 @@ class Context:
     queries: Queries
     notices: Notices
     mail: Mail
+    reviews: Reviews
+    shelf: Shelf
     blobs: Blobs
     providers: Mapping[str, Provider]
     policy: Policy

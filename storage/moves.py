@@ -167,7 +167,8 @@ def write_history(
         ITEM.c.state,
         literal(to.value),
         literal(note),
-    ).where(chosen)
+    )
+    history = history.where(chosen).order_by(ITEM.c.number)
     names = ["at", "job_id", "subject", "subject_id", "event", "from_state", "to_state", "note"]
     c.execute(insert(EVENT).from_select(names, history))
 

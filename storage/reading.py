@@ -12,39 +12,47 @@ from sqlalchemy import Connection, Engine, Select
 from storage.records import (
     Announcement,
     AnnouncementState,
+    Export,
+    ExportState,
     InboxEntry,
     InboxState,
     Item,
     Job,
+    Schedule,
+    ScheduleState,
     Submission,
+    Vote,
 )
-from storage.states import ItemState, JobState, SubmissionState
+from storage.states import ItemState, JobState, ReviewState, SubmissionState
 
 R = TypeVar("R")
 
 PAGE = 1000
 """Rows read at a time when streaming."""
 
-_ENUMS: Mapping[type[Any], type[Any]] = {
-    Job: JobState,
-    Item: ItemState,
-    Submission: SubmissionState,
-    InboxEntry: InboxState,
-    Announcement: AnnouncementState,
+_ENUMS: Mapping[type[Any], Mapping[str, type[Any]]] = {
+    Job: {"state": JobState},
+    Item: {"state": ItemState, "review": ReviewState},
+    Submission: {"state": SubmissionState},
+    InboxEntry: {"state": InboxState},
+    Announcement: {"state": AnnouncementState},
+    Schedule: {"state": ScheduleState},
+    Export: {"state": ExportState},
+    Vote: {"verdict": ReviewState},
 }
 
 _NAMES: dict[type[Any], tuple[str, ...]] = {}
 
 
 def record_of(record: type[R], row: Any) -> R:
-    """The row as a record; a `state` column becomes its enum."""
+    """The row as a record; states become their enums."""
     names = _NAMES.get(record)
     if names is None:
         names = _NAMES.setdefault(record, tuple(f.name for f in fields(record)))  # type: ignore[arg-type]
     values = row._mapping
     made = {name: values[name] for name in names}
-    if record in _ENUMS:
-        made["state"] = _ENUMS[record](made["state"])
+    for name, enum in _ENUMS.get(record, {}).items():
+        made[name] = enum(made[name])
     return record(**made)
 
 

@@ -9,7 +9,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
-from storage.states import FINAL_ITEMS, UNDER_WAY, ItemState, JobState, SubmissionState
+from storage.states import FINAL_ITEMS, UNDER_WAY, ItemState, JobState, ReviewState, SubmissionState
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +45,11 @@ class Job:
     """JSON form of `bot.pipeline.plan.Plan`; None while DRAFT."""
     started_at: datetime | None = None
     finished_at: datetime | None = None
+    deadline_at: datetime | None = None
+    """What is not at work by then, less the time a live call takes, goes to the live lane if that was paid
+    for beforehand (`JobSpec.rush`)."""
+    rushed_at: datetime | None = None
+    """When that was done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +109,28 @@ class Item:
     byte_size: int | None = None
     cost: Decimal | None = None
     """USD over all its attempts so far; None where a billed attempt's price is unknown."""
+    pilot: bool = False
+    """Part of the sample that is made and shown first."""
+    version: int = 1
+    """1 for what the sheet asked for; each redo is an item of its own, one version higher."""
+    version_of: int | None = None
+    """Number of the first version; None: this is the first."""
+    review: ReviewState = ReviewState.UNREVIEWED
+    reviewed_by: str | None = None
+    reviewed_at: datetime | None = None
+    review_reason: str | None = None
+    review_note: str | None = None
+    phash: str | None = None
+    """Perceptual hash of the picture, 16 hexadecimal digits."""
+    flags: Sequence[str] | None = None
+    """What the quality gate found; empty: nothing; None: it was not looked at."""
+    regenerated: int = 0
+    """How often the quality gate had it made again."""
+
+    @property
+    def first(self) -> int:
+        """Number of its first version: what people call picture N."""
+        return self.version_of or self.number
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +195,91 @@ class Event:
     from_state: str
     to_state: str
     note: str = ""
+    person: str = ""
+    """Who decided it; empty: the program."""
+
+
+@dataclass(frozen=True, slots=True)
+class Vote:
+    """What one person thinks of one picture; a later vote takes the place of an earlier one."""
+
+    job_id: str
+    item: int
+    person: str
+    verdict: ReviewState
+    at: datetime
+    reason: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Permit:
+    """A person with the right agreed that a job may cost this much."""
+
+    job_id: str
+    person: str
+    at: datetime
+    limit_usd: Decimal | None = None
+    """None: whatever it costs, since its price is not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """Options by name for a channel; the one called `default` fills what nobody says."""
+
+    team: str
+    channel: str
+    name: str
+    body: Mapping[str, Any]
+    changed_by: str
+    changed_at: datetime
+
+
+class ScheduleState(StrEnum):
+    ACTIVE = "active"
+    PAUSED = "paused"
+    ENDED = "ended"
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """A saved job that is run again and again."""
+
+    id: str
+    team: str
+    channel: str
+    person: str
+    title: str
+    rule: Mapping[str, Any]
+    spec: Mapping[str, Any]
+    sheet_key: str
+    sheet_name: str
+    state: ScheduleState
+    created_at: datetime
+    next_at: datetime | None = None
+    """When it is run next; None: never again."""
+    last_at: datetime | None = None
+
+
+class ExportState(StrEnum):
+    ASKED = "asked"
+    READY = "ready"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """Pictures of a job, packed to be taken away."""
+
+    id: str
+    job_id: str
+    person: str
+    wish: Mapping[str, Any]
+    state: ExportState
+    parts: Sequence[Mapping[str, Any]]
+    created_at: datetime
+    note: str = ""
+    ended_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

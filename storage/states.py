@@ -1,4 +1,4 @@
-"""The states of jobs, items and submissions, the events that move them, and the one table that says how.
+"""The states of jobs, items, submissions and reviews, the events that move them, and the tables that say how.
 
 Nothing else in the program decides what state follows: callers say what happened, `after` says what that
 means. `python -m storage.states` prints the drawing kept in docs/states.md.
@@ -17,7 +17,13 @@ class JobState(StrEnum):
     """Its rows are still being written; after a crash it is thrown away and made again."""
     PLANNED = "planned"
     """Priced and shown; nothing is spent until a person starts it."""
+    PILOT = "pilot"
+    """A sample of it is being made; the rest waits for a person's word."""
+    PILOT_REVIEW = "pilot_review"
+    """The sample is made and shown."""
     RUNNING = "running"
+    PAUSED = "paused"
+    """A person stopped the sending; what is at the provider is awaited."""
     CANCELLING = "cancelling"
     """A person cancelled it; what is at the provider is awaited, because it is paid for."""
     FINISHED = "finished"
@@ -27,6 +33,12 @@ class JobState(StrEnum):
 class JobEvent(StrEnum):
     PLAN = "plan"
     START = "start"
+    START_PILOT = "start_pilot"
+    SHOW_PILOT = "show_pilot"
+    GO_ON = "go_on"
+    """A person found the sample good."""
+    PAUSE = "pause"
+    RESUME = "resume"
     CANCEL = "cancel"
     FINISH = "finish"
     REOPEN = "reopen"
@@ -79,6 +91,23 @@ class ItemEvent(StrEnum):
     REOPEN_COPY = "reopen_copy"
 
 
+class ReviewState(StrEnum):
+    """What people think of one picture."""
+
+    UNREVIEWED = "unreviewed"
+    APPROVED = "approved"
+    REJECTED = "rejected"
+    REPLACED = "replaced"
+    """A newer version of it was asked for; it is kept."""
+
+
+class ReviewEvent(StrEnum):
+    APPROVE = "approve"
+    REJECT = "reject"
+    UNDO = "undo"
+    REPLACE = "replace"
+
+
 class SubmissionState(StrEnum):
     """Where one sending stands."""
 
@@ -113,13 +142,24 @@ class SubmissionEvent(StrEnum):
 I, IE = ItemState, ItemEvent  # noqa: E741  # the table below reads best in single letters
 S, SE = SubmissionState, SubmissionEvent
 J, JE = JobState, JobEvent
+R, RE = ReviewState, ReviewEvent
 
 JOB_MOVES: Mapping[tuple[JobState, JobEvent], JobState] = {
     (J.DRAFT, JE.PLAN): J.PLANNED,
     (J.PLANNED, JE.START): J.RUNNING,
+    (J.PLANNED, JE.START_PILOT): J.PILOT,
     (J.PLANNED, JE.CANCEL): J.CANCELLED,
+    (J.PILOT, JE.SHOW_PILOT): J.PILOT_REVIEW,
+    (J.PILOT, JE.CANCEL): J.CANCELLING,
+    (J.PILOT_REVIEW, JE.GO_ON): J.RUNNING,
+    (J.PILOT_REVIEW, JE.REOPEN): J.PILOT,
+    (J.PILOT_REVIEW, JE.CANCEL): J.CANCELLING,
+    (J.RUNNING, JE.PAUSE): J.PAUSED,
     (J.RUNNING, JE.CANCEL): J.CANCELLING,
     (J.RUNNING, JE.FINISH): J.FINISHED,
+    (J.PAUSED, JE.RESUME): J.RUNNING,
+    (J.PAUSED, JE.CANCEL): J.CANCELLING,
+    (J.PAUSED, JE.FINISH): J.FINISHED,
     (J.CANCELLING, JE.FINISH): J.CANCELLED,
     (J.FINISHED, JE.REOPEN): J.RUNNING,
     (J.CANCELLED, JE.REOPEN): J.RUNNING,
@@ -165,6 +205,19 @@ ITEM_MOVES: Mapping[tuple[ItemState, ItemEvent], ItemState] = {
     (I.IN_DOUBT, IE.REOPEN_COPY): I.COPYING,
 }
 
+REVIEW_MOVES: Mapping[tuple[ReviewState, ReviewEvent], ReviewState] = {
+    (R.UNREVIEWED, RE.APPROVE): R.APPROVED,
+    (R.UNREVIEWED, RE.REJECT): R.REJECTED,
+    (R.APPROVED, RE.REJECT): R.REJECTED,
+    (R.REJECTED, RE.APPROVE): R.APPROVED,
+    (R.APPROVED, RE.UNDO): R.UNREVIEWED,
+    (R.REJECTED, RE.UNDO): R.UNREVIEWED,
+    (R.UNREVIEWED, RE.REPLACE): R.REPLACED,
+    (R.APPROVED, RE.REPLACE): R.REPLACED,
+    (R.REJECTED, RE.REPLACE): R.REPLACED,
+    (R.REPLACED, RE.UNDO): R.UNREVIEWED,
+}
+
 SUBMISSION_MOVES: Mapping[tuple[SubmissionState, SubmissionEvent], SubmissionState] = {
     (S.PREPARED, SE.SEND): S.SENDING,
     (S.PREPARED, SE.WITHDRAW): S.WITHDRAWN,
@@ -183,6 +236,14 @@ FINAL_ITEMS = frozenset({I.STORED, I.REFUSED, I.FAILED, I.EXPIRED, I.CANCELLED, 
 UNDER_WAY = frozenset(I) - FINAL_ITEMS
 """States counted as “in flight” in the ledger."""
 
+SENDING_JOBS = frozenset({J.PILOT, J.RUNNING})
+"""Jobs of which something may be sent."""
+
+LIVING_JOBS = SENDING_JOBS | {J.PILOT_REVIEW, J.PAUSED, J.CANCELLING}
+"""Jobs that were started and have not ended."""
+
+ENDED_JOBS = frozenset({J.FINISHED, J.CANCELLED})
+
 LIVE_SUBMISSIONS = frozenset({S.PREPARED, S.SENDING, S.OPEN})
 """Submissions that still need a tick."""
 
@@ -190,6 +251,7 @@ _MOVES: Mapping[type[StrEnum], Mapping[tuple[StrEnum, StrEnum], StrEnum]] = {
     JobEvent: JOB_MOVES,  # type: ignore[dict-item]  # each table is keyed by its own state and event
     ItemEvent: ITEM_MOVES,  # type: ignore[dict-item]
     SubmissionEvent: SUBMISSION_MOVES,  # type: ignore[dict-item]
+    ReviewEvent: REVIEW_MOVES,  # type: ignore[dict-item]
 }
 
 
@@ -211,9 +273,15 @@ def after(state: StrEnum, event: StrEnum) -> StrEnum:
 
 
 def drawing() -> str:
-    """The three state machines as Mermaid diagrams."""
+    """The state machines as Mermaid diagrams."""
     parts = []
-    for title, moves in (("Job", JOB_MOVES), ("Item", ITEM_MOVES), ("Submission", SUBMISSION_MOVES)):
+    machines: list[tuple[str, Mapping[tuple[StrEnum, StrEnum], StrEnum]]] = [
+        ("Job", JOB_MOVES),  # type: ignore[list-item]  # each table is keyed by its own state and event
+        ("Item", ITEM_MOVES),  # type: ignore[list-item]
+        ("Submission", SUBMISSION_MOVES),  # type: ignore[list-item]
+        ("Review", REVIEW_MOVES),  # type: ignore[list-item]
+    ]
+    for title, moves in machines:
         arrows = [f"    {state} --> {to}: {event}" for (state, event), to in moves.items()]
         parts.append("\n".join([f"## {title}", "", "```mermaid", "stateDiagram-v2", *arrows, "```"]))
     return "\n\n".join(parts) + "\n"

@@ -9,12 +9,22 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, CheckConstraint, DateTime, Index, MetaData, Table, Text
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    CheckConstraint,
+    DateTime,
+    Index,
+    MetaData,
+    Table,
+    Text,
+    false,
+)
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 from sqlmodel import Field, SQLModel
 
-from storage.states import ItemState, JobState, SubmissionState
+from storage.states import ItemState, JobState, ReviewState, SubmissionState
 
 NANO = 10**9
 """Money is kept as whole billionths of a US dollar: vendors bill in fractions as small as 1e-7."""
@@ -89,6 +99,8 @@ class JobTable(SQLModel, table=True):
     expected_seconds: int = 0
     window_seconds: int = 0
     plan: dict[str, Any] | None = Field(default=None, sa_type=JSON)
+    deadline_at: datetime | None = Field(default=None, sa_type=Utc)
+    rushed_at: datetime | None = Field(default=None, sa_type=Utc)
     created_at: datetime = Field(sa_type=Utc)
     started_at: datetime | None = Field(default=None, sa_type=Utc)
     finished_at: datetime | None = Field(default=None, sa_type=Utc)
@@ -109,7 +121,9 @@ class ItemTable(SQLModel, table=True):
     __tablename__ = "item"
     __table_args__ = (
         _one_of("state", ItemState, "state"),
+        _one_of("review", ReviewState, "review"),
         Index(None, "job_id", "state", "number"),
+        Index(None, "job_id", "version_of"),
         Index(None, "job_id", "submission_id"),
         Index(None, "job_id", "duplicate_of"),
         Index(None, "job_id", "row"),
@@ -150,6 +164,17 @@ class ItemTable(SQLModel, table=True):
     byte_size: int | None = None
     cost: Decimal | None = Field(default=None, sa_type=Usd)
     moved_at: datetime = Field(sa_type=Utc)
+    pilot: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
+    version: int = Field(default=1, sa_column_kwargs={"server_default": "1"})
+    version_of: int | None = None
+    review: str = Field(default="unreviewed", sa_column_kwargs={"server_default": "unreviewed"})
+    reviewed_by: str | None = None
+    reviewed_at: datetime | None = Field(default=None, sa_type=Utc)
+    review_reason: str | None = None
+    review_note: str | None = Field(default=None, sa_type=Text)
+    phash: str | None = None
+    flags: list[str] | None = Field(default=None, sa_type=JSON)
+    regenerated: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
 
 
 class AttemptTable(SQLModel, table=True):
@@ -215,6 +240,91 @@ class EventTable(SQLModel, table=True):
     from_state: str
     to_state: str
     note: str = Field(default="", sa_type=Text)
+    person: str = Field(default="", sa_column_kwargs={"server_default": ""})
+
+
+class VoteTable(SQLModel, table=True):
+    __tablename__ = "vote"
+
+    job_id: str = Field(primary_key=True)
+    item: int = Field(primary_key=True)
+    person: str = Field(primary_key=True)
+    verdict: str
+    reason: str = ""
+    note: str = Field(default="", sa_type=Text)
+    at: datetime = Field(sa_type=Utc)
+
+
+class PermitTable(SQLModel, table=True):
+    __tablename__ = "permit"
+
+    job_id: str = Field(primary_key=True)
+    person: str = Field(primary_key=True)
+    limit_usd: Decimal | None = Field(default=None, sa_type=Usd)
+    at: datetime = Field(sa_type=Utc)
+
+
+class PresetTable(SQLModel, table=True):
+    __tablename__ = "preset"
+
+    team: str = Field(primary_key=True)
+    channel: str = Field(primary_key=True)
+    name: str = Field(primary_key=True)
+    body: dict[str, Any] = Field(sa_type=JSON)
+    changed_by: str
+    changed_at: datetime = Field(sa_type=Utc)
+
+
+class DraftTable(SQLModel, table=True):
+    __tablename__ = "draft"
+
+    team: str = Field(primary_key=True)
+    person: str = Field(primary_key=True)
+    body: dict[str, Any] = Field(sa_type=JSON)
+    at: datetime = Field(sa_type=Utc)
+
+
+class ScheduleTable(SQLModel, table=True):
+    __tablename__ = "schedule"
+    __table_args__ = (Index(None, "state", "next_at"),)
+
+    id: str = Field(primary_key=True)
+    team: str
+    channel: str
+    person: str
+    title: str
+    rule: dict[str, Any] = Field(sa_type=JSON)
+    spec: dict[str, Any] = Field(sa_type=JSON)
+    sheet_key: str
+    sheet_name: str
+    state: str
+    created_at: datetime = Field(sa_type=Utc)
+    next_at: datetime | None = Field(default=None, sa_type=Utc)
+    last_at: datetime | None = Field(default=None, sa_type=Utc)
+
+
+class ExportTable(SQLModel, table=True):
+    __tablename__ = "export"
+    __table_args__ = (Index(None, "state", "created_at"), Index(None, "job_id"))
+
+    id: str = Field(primary_key=True)
+    job_id: str
+    person: str
+    wish: dict[str, Any] = Field(sa_type=JSON)
+    state: str
+    parts: list[dict[str, Any]] = Field(sa_type=JSON)
+    note: str = Field(default="", sa_type=Text)
+    created_at: datetime = Field(sa_type=Utc)
+    ended_at: datetime | None = Field(default=None, sa_type=Utc)
+
+
+class MemoTable(SQLModel, table=True):
+    __tablename__ = "memo"
+
+    scope: str = Field(primary_key=True)
+    name: str = Field(primary_key=True)
+    value: Any = Field(sa_type=JSON)
+    at: datetime = Field(sa_type=Utc)
 
 
 class PauseTable(SQLModel, table=True):

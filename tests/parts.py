@@ -28,6 +28,8 @@ from storage.mail import Mail
 from storage.notices import Notices
 from storage.queries import Queries
 from storage.records import Job
+from storage.reviews import Reviews
+from storage.shelf import Shelf
 from storage.states import JobState
 from storage.store import Store
 from storage.writer import Writer
@@ -84,6 +86,8 @@ def make_context(
             queries=Queries(engine),
             notices=Notices(engine, writer),
             mail=Mail(engine, writer),
+            reviews=Reviews(engine, writer),
+            shelf=Shelf(engine, writer),
             blobs=FolderBlobs(folder / "blobs"),
             providers=providers,
             policy=policy,

@@ -14,7 +14,7 @@ from bot.runtime import Context
 from providers.base import ImageRequest, Lane, Reference, Refused, Size
 from storage.moves import Packed
 from storage.records import Item, Job, Submission
-from storage.states import ItemEvent, ItemState, JobState, SubmissionState
+from storage.states import SENDING_JOBS, ItemEvent, ItemState, SubmissionState
 
 PAGE = 500
 """Items looked at together; bounds memory."""
@@ -22,7 +22,7 @@ PAGE = 500
 
 def assemble(ctx: Context, now: datetime) -> int:
     """Pack every due item of every running job; how many submissions were prepared."""
-    return sum(_assemble_job(ctx, job, now) for job in ctx.queries.jobs([JobState.RUNNING]))
+    return sum(_assemble_job(ctx, job, now) for job in ctx.queries.jobs(SENDING_JOBS))
 
 
 @dataclass(slots=True)

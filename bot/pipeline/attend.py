@@ -13,7 +13,7 @@ from bot.watch.facts import Example, ExpiringResults, FailureGroup, JobFacts, Pa
 from bot.watch.rates import Tally, Timing
 from providers.base import FailureKind
 from storage.records import Incident, Job, Pause
-from storage.states import ItemState, JobState, SubmissionState
+from storage.states import LIVING_JOBS, ItemState, JobState, SubmissionState
 
 WATCHED = timedelta(minutes=10)
 """A finished job is looked at this long, so that its last alert is raised whatever the order of ticks."""
@@ -23,7 +23,7 @@ def attend(ctx: Context, now: datetime) -> int:
     """Judge every running and newly finished job and every pause; how many incidents were opened."""
     opened = 0
     open_keys = {incident.key for incident in ctx.notices.incidents(open_only=True)}
-    for job in ctx.queries.jobs([JobState.RUNNING, JobState.CANCELLING, JobState.FINISHED]):
+    for job in ctx.queries.jobs([*LIVING_JOBS, JobState.FINISHED]):
         if job.finished_at is not None and now - job.finished_at > WATCHED:
             continue
         found = job_alerts(facts(ctx, job), now, ctx.policy.rules, open_keys)

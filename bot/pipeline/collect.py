@@ -18,7 +18,7 @@ from bot.runtime import Context
 from providers.base import AskAgain, Failure, FailureKind, Gone, ProviderError, Size
 from storage.blobs import Blobs
 from storage.records import Item
-from storage.states import ItemEvent, ItemState, JobState, StaleTransitionError
+from storage.states import LIVING_JOBS, ItemEvent, ItemState, StaleTransitionError
 
 log = logging.getLogger(__name__)
 
@@ -33,13 +33,11 @@ VECTOR_SIDE_PX = 2048
 
 VECTOR_MOST_PX = 8192
 
-LIVING = (JobState.RUNNING, JobState.CANCELLING)
-
 
 def collect(ctx: Context, now: datetime) -> int:
     """Render what is due and copy duplicates of what has ended; how many items moved."""
     moved = 0
-    for job in ctx.queries.jobs(LIVING):
+    for job in ctx.queries.jobs(LIVING_JOBS):
         for _ in range(ROUNDS):
             due = ctx.queries.due_items(job.id, ItemState.GENERATED, now, AT_A_TIME)
             copies = ctx.queries.copies_ready(job.id, AT_A_TIME)

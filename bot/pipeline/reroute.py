@@ -26,7 +26,7 @@ from bot.watch.alerts import Rule, Severity
 from bot.watch.words import count, listed, money
 from providers.base import Lane, Size
 from storage.records import Incident, Item, Job, Pause
-from storage.states import JobState, StaleTransitionError
+from storage.states import SENDING_JOBS, StaleTransitionError
 
 PAGE = 500
 """Items looked at together; bounds memory."""
@@ -46,7 +46,7 @@ def reroute(ctx: Context, now: datetime) -> int:
         return 0
     resting = {name for name, pause in pauses.items() if not _is(pause, Standing.CLOSED, now)}
     moved = 0
-    for job in ctx.queries.jobs([JobState.RUNNING]):
+    for job in ctx.queries.jobs(SENDING_JOBS):
         route = list(job.spec.get("route") or ())
         if any(name not in resting and name in ctx.providers for name in route):
             for name in shut:

@@ -9,7 +9,7 @@ from bot.slack.blocks import Block, Message
 from bot.slack.telling import Desk, Fate, Place, channel_lost, tell
 from bot.watch.alerts import Severity
 from storage.records import Incident
-from storage.states import JobState
+from storage.states import LIVING_JOBS
 
 OPERATORS = "operators"
 """Stands in for the job's id where an alert is told in the operators' channel: no job is called so."""
@@ -57,7 +57,7 @@ def _threads(desk: Desk, incident: Incident) -> list[Place]:
     jobs = [incident.job_id] if incident.job_id else []
     if incident.job_id is None:
         provider = incident.key.partition(":")[2].partition("@")[0]
-        running = desk.ctx.queries.jobs([JobState.RUNNING, JobState.CANCELLING])
+        running = desk.ctx.queries.jobs(LIVING_JOBS)
         jobs = [job.id for job in running if job.provider == provider]
     threads = [desk.ctx.mail.thread(job_id) for job_id in jobs]
     return [Place(t.job_id, t.channel, t.ts) for t in threads if t is not None and t.ts is not None]

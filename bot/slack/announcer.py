@@ -28,13 +28,13 @@ from bot.slack.telling import STRANDED, TRIES, Desk, Fate, Place, channel_lost, 
 from bot.slack.wire import SlackTrouble, wire_of
 from bot.watch.summary import summarise
 from storage.records import Announcement, AnnouncementState, Job, Thread
-from storage.states import JobState
+from storage.states import ENDED_JOBS, LIVING_JOBS, JobState
 
 log = logging.getLogger(__name__)
 
 CARD = "card"
-LIVING = (JobState.PLANNED, JobState.RUNNING, JobState.CANCELLING)
-ENDED = (JobState.FINISHED, JobState.CANCELLED)
+LIVING = (JobState.PLANNED, *LIVING_JOBS)
+ENDED = ENDED_JOBS
 
 AT_A_TIME = 200
 """Old jobs looked at in one tick after a start, so that progress of running ones does not wait for them."""

@@ -73,7 +73,10 @@ def when(at: datetime, now: datetime) -> str:
 STATES: Mapping[JobState, str] = {
     JobState.DRAFT: "being read",
     JobState.PLANNED: "planned, waits for Start",
+    JobState.PILOT: "making its sample",
+    JobState.PILOT_REVIEW: "waits for a word on its sample",
     JobState.RUNNING: "running",
+    JobState.PAUSED: "paused",
     JobState.CANCELLING: "being cancelled",
     JobState.FINISHED: "finished",
     JobState.CANCELLED: "cancelled",

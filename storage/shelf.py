@@ -1,0 +1,159 @@
+"""What people put aside for later: presets, drafts of the form, schedules, exports, permits, and what was
+learnt about a workspace.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Engine, Table, delete, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from storage.moves import columns
+from storage.reading import Reader
+from storage.records import Export, ExportState, Permit, Preset, Schedule, ScheduleState
+from storage.tables import table
+from storage.writer import Writer
+
+PRESET, DRAFT, SCHEDULE = table("preset"), table("draft"), table("schedule")
+EXPORT, MEMO, PERMIT = table("export"), table("memo"), table("permit")
+
+
+class Shelf(Reader):
+    """Reads and writes of these."""
+
+    def __init__(self, engine: Engine, writer: Writer) -> None:
+        super().__init__(engine)
+        self._writer = writer
+
+    # --- presets ---------------------------------------------------------------------------------
+
+    def keep_preset(self, preset: Preset) -> None:
+        """One of the same name in the channel is replaced."""
+        self._replace(PRESET, ("team", "channel", "name"), columns(preset))
+
+    def drop_preset(self, team: str, channel: str, name: str) -> bool:
+        """True if there was one."""
+        mine = (PRESET.c.team == team, PRESET.c.channel == channel, PRESET.c.name == name)
+        with self._writer.transaction() as c:
+            return bool(c.execute(delete(PRESET).where(*mine)).rowcount)
+
+    def preset(self, team: str, channel: str, name: str = "default") -> Preset | None:
+        query = select(PRESET).where(
+            PRESET.c.team == team, PRESET.c.channel == channel, PRESET.c.name == name
+        )
+        return self._one(Preset, query)
+
+    def presets(self, team: str, channel: str | None = None) -> Sequence[Preset]:
+        """Of one channel or of the whole workspace, by name."""
+        query = select(PRESET).where(PRESET.c.team == team)
+        if channel is not None:
+            query = query.where(PRESET.c.channel == channel)
+        return self._all(Preset, query.order_by(PRESET.c.name, PRESET.c.channel))
+
+    # --- drafts of the form ----------------------------------------------------------------------
+
+    def keep_draft(self, team: str, person: str, body: Mapping[str, Any], at: datetime) -> None:
+        """What a person has filled in so far; one for each person."""
+        values = {"team": team, "person": person, "body": dict(body), "at": at}
+        self._replace(DRAFT, ("team", "person"), values)
+
+    def draft(self, team: str, person: str) -> Mapping[str, Any] | None:
+        query = select(DRAFT.c.body).where(DRAFT.c.team == team, DRAFT.c.person == person)
+        with self._reading() as c:
+            found: Mapping[str, Any] | None = c.execute(query).scalar()
+        return found
+
+    def drop_draft(self, team: str, person: str) -> None:
+        with self._writer.transaction() as c:
+            c.execute(delete(DRAFT).where(DRAFT.c.team == team, DRAFT.c.person == person))
+
+    # --- schedules -------------------------------------------------------------------------------
+
+    def keep_schedule(self, schedule: Schedule) -> None:
+        with self._writer.transaction() as c:
+            c.execute(insert(SCHEDULE).values(**columns(schedule)))
+
+    def schedule(self, schedule_id: str) -> Schedule | None:
+        return self._one(Schedule, select(SCHEDULE).where(SCHEDULE.c.id == schedule_id))
+
+    def schedules(self, team: str) -> Sequence[Schedule]:
+        """Those that have not ended, next first."""
+        query = select(SCHEDULE).where(SCHEDULE.c.team == team, SCHEDULE.c.state != ScheduleState.ENDED)
+        return self._all(Schedule, query.order_by(SCHEDULE.c.next_at, SCHEDULE.c.id))
+
+    def due_schedules(self, now: datetime) -> Sequence[Schedule]:
+        query = select(SCHEDULE).where(SCHEDULE.c.state == ScheduleState.ACTIVE, SCHEDULE.c.next_at <= now)
+        return self._all(Schedule, query.order_by(SCHEDULE.c.next_at, SCHEDULE.c.id))
+
+    def change_schedule(self, schedule: Schedule, **values: Any) -> bool:
+        """False, and nothing written, if its next time or state has changed since it was read."""
+        same = (
+            SCHEDULE.c.id == schedule.id,
+            SCHEDULE.c.state == schedule.state,
+            SCHEDULE.c.next_at.is_(None)
+            if schedule.next_at is None
+            else SCHEDULE.c.next_at == schedule.next_at,
+        )
+        with self._writer.transaction() as c:
+            return bool(c.execute(update(SCHEDULE).where(*same).values(**values)).rowcount)
+
+    # --- exports ---------------------------------------------------------------------------------
+
+    def ask_export(self, export: Export) -> bool:
+        """False if that one was asked for before."""
+        try:
+            with self._writer.transaction() as c:
+                c.execute(insert(EXPORT).values(**columns(export)))
+        except IntegrityError:
+            return False
+        return True
+
+    def exports(self, job_id: str) -> Sequence[Export]:
+        """Oldest first."""
+        query = select(EXPORT).where(EXPORT.c.job_id == job_id)
+        return self._all(Export, query.order_by(EXPORT.c.created_at, EXPORT.c.id))
+
+    def asked_exports(self) -> Sequence[Export]:
+        """Those still to be made, oldest first."""
+        query = select(EXPORT).where(EXPORT.c.state == ExportState.ASKED)
+        return self._all(Export, query.order_by(EXPORT.c.created_at, EXPORT.c.id))
+
+    def change_export(self, export_id: str, **values: Any) -> None:
+        with self._writer.transaction() as c:
+            c.execute(update(EXPORT).where(EXPORT.c.id == export_id).values(**values))
+
+    # --- permits ---------------------------------------------------------------------------------
+
+    def permit(self, permit: Permit) -> bool:
+        """Write down that a person agreed to what a job may cost. False if that person did so before."""
+        try:
+            with self._writer.transaction() as c:
+                c.execute(insert(PERMIT).values(**columns(permit)))
+        except IntegrityError:
+            return False
+        return True
+
+    def permits(self, job_id: str) -> Sequence[Permit]:
+        query = select(PERMIT).where(PERMIT.c.job_id == job_id)
+        return self._all(Permit, query.order_by(PERMIT.c.at, PERMIT.c.person))
+
+    # --- what was learnt -------------------------------------------------------------------------
+
+    def remember(self, scope: str, name: str, value: Any, at: datetime) -> None:
+        """A JSON value by name, such as what a workspace's clients can show."""
+        self._replace(MEMO, ("scope", "name"), {"scope": scope, "name": name, "value": value, "at": at})
+
+    def recall(self, scope: str, name: str) -> tuple[Any, datetime] | None:
+        """The value and when it was written; None if there is none."""
+        query = select(MEMO.c.value, MEMO.c.at).where(MEMO.c.scope == scope, MEMO.c.name == name)
+        with self._reading() as c:
+            row = c.execute(query).first()
+        return None if row is None else (row.value, row.at)
+
+    def _replace(self, tbl: Table, keys: tuple[str, ...], values: Mapping[str, Any]) -> None:
+        with self._writer.transaction() as c:
+            c.execute(delete(tbl).where(*(tbl.c[key] == values[key] for key in keys)))
+            c.execute(insert(tbl).values(**values))
