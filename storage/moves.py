@@ -5,8 +5,8 @@ What the events mean is in `states`; who calls this is `store`, and nobody else.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -18,11 +18,9 @@ from sqlalchemy import (
     String,
     and_,
     cast,
-    func,
     insert,
     literal,
     select,
-    type_coerce,
     update,
 )
 
@@ -35,7 +33,7 @@ from storage.states import (
     SubmissionState,
     sources,
 )
-from storage.tables import Usd, Utc, table
+from storage.tables import Utc, table
 
 JOB, ROW, ITEM, ATTEMPT = table("job"), table("row"), table("item"), table("attempt")
 SUBMISSION, EVENT = table("submission"), table("event")
@@ -49,56 +47,6 @@ class Packed:
     send: int
     """Its sending number: one more than before."""
     quoted: Decimal | None
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of one sending of an item, ready to be written down."""
-
-    number: int
-    send: int
-    event: ItemEvent
-    """MAKE, RETRY, REFUSE, FAIL, EXPIRE, CANCEL or UNPACK."""
-    outcome: str
-    """For the ledger: `made` or a failure kind."""
-    code: str = ""
-    message: str = ""
-    billed: str = "unknown"
-    cost: Decimal | None = None
-    values: Mapping[str, Any] = field(default_factory=dict)
-    """Item columns to set beside the state: master_key, locator, due_at."""
-
-
-def settle_one(c: Connection, submission: Submission, outcome: Outcome, at: datetime) -> bool:
-    """One answer: the item moves, and its line of the ledger is closed. False if it had its answer."""
-    known = {} if outcome.cost is None else {"cost": func.coalesce(ITEM.c.cost, 0) + usd(outcome.cost)}
-    tried = {} if outcome.event is ItemEvent.UNPACK else {"attempts": ITEM.c.attempts + 1}
-    moved = move_items(
-        c,
-        outcome.event,
-        [*of(submission), ITEM.c.number == outcome.number, ITEM.c.sends == outcome.send],
-        at,
-        note=outcome.message[:200],
-        **{**known, **tried, **outcome.values},
-    )
-    if moved:
-        c.execute(
-            update(ATTEMPT)
-            .where(
-                ATTEMPT.c.job_id == submission.job_id,
-                ATTEMPT.c.item == outcome.number,
-                ATTEMPT.c.send == outcome.send,
-            )
-            .values(
-                answered_at=at,
-                outcome=outcome.outcome,
-                code=outcome.code,
-                message=outcome.message,
-                billed=outcome.billed,
-                cost=outcome.cost,
-            )
-        )
-    return bool(moved)
 
 
 def stop_unsent(c: Connection, job_id: str, at: datetime) -> int:
@@ -143,7 +91,7 @@ def move_items(
     event: ItemEvent,
     where: Sequence[ColumnElement[bool]],
     at: datetime,
-    note: str = "",
+    note: str | ColumnElement[str] = "",
     **values: Any,
 ) -> int:
     """Every chosen item to which the event applies, with history; how many moved."""
@@ -155,7 +103,12 @@ def move_items(
 
 
 def write_history(
-    c: Connection, chosen: ColumnElement[bool], event: str, to: StrEnum, at: datetime, note: str
+    c: Connection,
+    chosen: ColumnElement[bool],
+    event: str,
+    to: StrEnum,
+    at: datetime,
+    note: str | ColumnElement[str],
 ) -> None:
     """A line of history for each chosen item, before it moves."""
     history = select(
@@ -166,7 +119,7 @@ def write_history(
         literal(event),
         ITEM.c.state,
         literal(to.value),
-        literal(note),
+        literal(note) if isinstance(note, str) else note,
     )
     history = history.where(chosen).order_by(ITEM.c.number)
     names = ["at", "job_id", "subject", "subject_id", "event", "from_state", "to_state", "note"]
@@ -208,8 +161,3 @@ def columns(record: Any) -> dict[str, Any]:
 def of(submission: Submission) -> list[ColumnElement[bool]]:
     """The items now in a submission."""
     return [ITEM.c.job_id == submission.job_id, ITEM.c.submission_id == submission.id]
-
-
-def usd(amount: Decimal) -> ColumnElement[Decimal]:
-    """An amount for use in an SQL sum."""
-    return type_coerce(literal(amount, Usd()), Usd())

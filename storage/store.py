@@ -17,8 +17,8 @@ from sqlalchemy import (
     update,
 )
 
+from storage.each import IN_LIST, ItemMove, Outcome, move_each, move_submissions, settle_each
 from storage.moves import (
-    Outcome,
     Packed,
     columns,
     move_items,
@@ -26,7 +26,6 @@ from storage.moves import (
     move_submission,
     not_sent,
     of,
-    settle_one,
     stop_unsent,
     write_history,
 )
@@ -42,13 +41,13 @@ from storage.states import (
     SubmissionState,
 )
 from storage.tables import Utc, table
-from storage.writer import Writer
+from storage.writer import Together, Writer
 
 JOB, ROW, ITEM, ATTEMPT = table("job"), table("row"), table("item"), table("attempt")
 SUBMISSION, EVENT = table("submission"), table("event")
 
-IN_LIST = 500
-"""Numbers per IN list: well under SQLite's limit on variables, large enough to be fast."""
+CALLS_TOGETHER = 100
+"""Live calls whose intents, or answers, are written in one transaction at most."""
 
 
 class Store:
@@ -56,6 +55,8 @@ class Store:
 
     def __init__(self, writer: Writer) -> None:
         self._writer = writer
+        self._sends = Together(self._send, CALLS_TOGETHER)
+        self._answers = Together(self._answer, CALLS_TOGETHER)
 
     # --- making a job ------------------------------------------------------------------------------
 
@@ -181,16 +182,22 @@ class Store:
 
     def send(self, submission: Submission, at: datetime, look_up_at: datetime) -> None:
         """The call is about to be made. Raises StaleTransitionError if another has taken it."""
+        self._sends.give((submission, at, look_up_at))
+
+    def _send(self, given: Sequence[tuple[Submission, datetime, datetime]]) -> list[Exception | None]:
+        ids = [submission.id for submission, _, _ in given]
+        at, look_up_at = max(at for _, at, _ in given), max(later for _, _, later in given)
         with self._writer.transaction() as c:
-            move_submission(
+            moved = move_submissions(
                 c,
-                submission,
                 SubmissionEvent.SEND,
+                ids,
                 at,
                 sent_at=at,
                 due_at=look_up_at,
                 tries=SUBMISSION.c.tries + 1,
             )
+        return [_unless(moved, id_) for id_ in ids]
 
     def hold(
         self, submission: Submission, at: datetime, due_at: datetime, note: str, kind: str | None = None
@@ -245,8 +252,7 @@ class Store:
         """The provider took none of it and billed nothing; `outcomes` says what each item does next."""
         with self._writer.transaction() as c:
             move_submission(c, submission, SubmissionEvent.REFUSE, at, due_at=None, ended_at=at, note=note)
-            for outcome in outcomes:
-                settle_one(c, submission, outcome, at)
+            settle_each(c, [(submission, outcome, at) for outcome in outcomes])
 
     def doubt(self, submission: Submission, at: datetime, note: str) -> None:
         """The reply was lost and the provider cannot say: nothing is sent again unasked."""
@@ -269,21 +275,40 @@ class Store:
             )
 
     def answer(self, submission: Submission, outcomes: Sequence[Outcome], at: datetime) -> None:
-        """A synchronous API answered the call itself: accepted, settled and ended in one step."""
+        """A synchronous API answered the call itself: accepted, settled and ended in one step.
+
+        Raises StaleTransitionError if the submission has moved meanwhile.
+        """
+        self._answers.give((submission, outcomes, at))
+
+    def _answer(
+        self, given: Sequence[tuple[Submission, Sequence[Outcome], datetime]]
+    ) -> list[Exception | None]:
+        ids = [submission.id for submission, _, _ in given]
+        last = max(at for _, _, at in given)
+        alike: dict[tuple[int, int], list[str]] = {}
+        for submission, outcomes, _ in given:
+            made = sum(outcome.event is ItemEvent.MAKE for outcome in outcomes)
+            alike.setdefault((made, len(outcomes) - made), []).append(submission.id)
         with self._writer.transaction() as c:
-            move_submission(
+            moved: set[str] = set()
+            for (made, failed), some in alike.items():
+                ended = {"ended_at": last, "completed": made, "failed": failed}
+                moved |= move_submissions(c, SubmissionEvent.ANSWER, some, last, due_at=None, **ended)
+            jobs = {submission.job_id for submission, _, _ in given}
+            theirs = [ITEM.c.job_id.in_(jobs), ITEM.c.submission_id.in_(moved)]
+            move_items(c, ItemEvent.ACCEPT, theirs, last, note=ITEM.c.submission_id)
+            problems: list[Exception | None] = [_unless(moved, id_) for id_ in ids]
+            settle_each(
                 c,
-                submission,
-                SubmissionEvent.ANSWER,
-                at,
-                due_at=None,
-                ended_at=at,
-                completed=sum(o.event is ItemEvent.MAKE for o in outcomes),
-                failed=sum(o.event is not ItemEvent.MAKE for o in outcomes),
+                [
+                    (submission, outcome, at)
+                    for (submission, outcomes, at), problem in zip(given, problems, strict=True)
+                    for outcome in outcomes
+                    if problem is None
+                ],
             )
-            move_items(c, ItemEvent.ACCEPT, of(submission), at, note=submission.id)
-            for outcome in outcomes:
-                settle_one(c, submission, outcome, at)
+        return problems
 
     # --- settling ----------------------------------------------------------------------------------
 
@@ -292,7 +317,7 @@ class Store:
         can be read again from the start after a crash.
         """
         with self._writer.transaction() as c:
-            return sum(settle_one(c, submission, outcome, at) for outcome in outcomes)
+            return settle_each(c, [(submission, outcome, at) for outcome in outcomes])
 
     def end(self, submission: Submission, at: datetime, **values: Any) -> None:
         """Every item of the submission has its answer."""
@@ -338,16 +363,12 @@ class Store:
         """Items whose pictures are kept now, each with its values; how many moved. One that was moved
         meanwhile stays where it is.
         """
+        moves = [
+            ItemMove(item.job_id, item.number, item.sends, ItemEvent.STORE, item.state, values=values)
+            for item, values in kept
+        ]
         with self._writer.transaction() as c:
-            moved = 0
-            for item, values in kept:
-                mine = [
-                    ITEM.c.job_id == item.job_id,
-                    ITEM.c.number == item.number,
-                    ITEM.c.sends == item.sends,
-                ]
-                moved += move_items(c, ItemEvent.STORE, [*mine, ITEM.c.state == item.state], at, **values)
-            return moved
+            return len(move_each(c, moves, at))
 
     def put_off(self, item: Item, due_at: datetime, reason: str) -> None:
         """Try the same stage again at `due_at`; no change of state."""
@@ -357,3 +378,11 @@ class Store:
                 .where(ITEM.c.job_id == item.job_id, ITEM.c.number == item.number)
                 .values(due_at=due_at, reason=reason)
             )
+
+
+def _unless(moved: set[str], submission_id: str) -> StaleTransitionError | None:
+    """The problem of a submission that did not move; the first to ask for one that did has none."""
+    if submission_id not in moved:
+        return StaleTransitionError(f"submission {submission_id} has moved meanwhile")
+    moved.remove(submission_id)
+    return None

@@ -13,7 +13,7 @@ from bot.pipeline.assemble import parse_key
 from bot.pipeline.retry import Again, decide
 from bot.runtime import Context
 from providers.base import Billed, Failure, FailureKind, Handle, ItemResult, Made, Picture, Progress
-from storage.moves import Outcome
+from storage.each import Outcome
 from storage.records import Item, Submission
 from storage.states import ItemEvent, ItemState
 

@@ -29,7 +29,7 @@ from providers.base import (
     TellOperator,
 )
 from providers.catalogue import ModelCard
-from storage.moves import Outcome
+from storage.each import Outcome
 from storage.records import Item, Submission
 from storage.states import ItemEvent, ItemState, StaleTransitionError, SubmissionState
 

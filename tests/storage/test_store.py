@@ -19,8 +19,9 @@ from sqlalchemy import text
 
 from bot.runtime import Context
 from providers.base import Lane
+from storage.each import Outcome
 from storage.engine import StoreError, migrate, only_scheduler, open_engine
-from storage.moves import Outcome, Packed
+from storage.moves import Packed
 from storage.records import Incident, Submission
 from storage.states import ItemEvent, ItemState, JobState, StaleTransitionError, SubmissionState
 from storage.tables import METADATA
