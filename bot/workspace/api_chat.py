@@ -1,4 +1,4 @@
-"""chat.* and reactions.*"""
+"""chat.*"""
 
 from typing import Any
 
@@ -6,8 +6,6 @@ from bot.workspace import blocks, limits, posting, shapes
 from bot.workspace.site import Site
 from bot.workspace.state import BOT_USER_ID, Channel, Json, Message
 from bot.workspace.webapi import ApiError, Args, find_channel, find_message, method, refused
-
-_EMOJI = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_+-'")
 
 
 def fit_for_image(site: Site, reference: Json) -> bool:
@@ -176,37 +174,3 @@ def permalink(site: Site, args: Args) -> Json:
     if message.is_reply:
         link += f"?thread_ts={message.thread_ts}&cid={channel.id}"
     return {"channel": channel.id, "permalink": link}
-
-
-def _reaction(site: Site, args: Args) -> tuple[Message, str]:
-    channel = find_channel(site, args)
-    if BOT_USER_ID not in channel.members:
-        raise ApiError("not_in_channel")
-    message = find_message(channel, args.need("timestamp"))
-    name = args.text("name").strip(":")
-    if not name or not set(name) <= _EMOJI:
-        raise ApiError("invalid_name")
-    return message, name
-
-
-@method("reactions.add")
-def add_reaction(site: Site, args: Args) -> Json:
-    message, name = _reaction(site, args)
-    if not posting.react(site, message, BOT_USER_ID, name):
-        raise ApiError("already_reacted")
-    return {}
-
-
-@method("reactions.remove")
-def remove_reaction(site: Site, args: Args) -> Json:
-    message, name = _reaction(site, args)
-    if not posting.unreact(site, message, BOT_USER_ID, name):
-        raise ApiError("no_reaction")
-    return {}
-
-
-@method("reactions.get")
-def get_reactions(site: Site, args: Args) -> Json:
-    channel = find_channel(site, args)
-    message = find_message(channel, args.need("timestamp"))
-    return {"type": "message", "channel": channel.id, "message": shapes.message_json(site, message)}

@@ -132,12 +132,12 @@ def user_info(site: Site, args: Args) -> Json:
     user = site.state.users.get(args.need("user"))
     if user is None:
         raise ApiError("user_not_found")
-    return {"user": user.to_json()}
+    return {"user": shapes.user_json(site, user)}
 
 
 @method("users.list")
 def list_users(site: Site, args: Args) -> Json:
-    everyone = [user.to_json() for user in site.state.users.values()]
+    everyone = [shapes.user_json(site, user) for user in site.state.users.values()]
     return _page(args, "members", everyone) | {"cache_ts": int(site.state.now())}
 
 
@@ -155,14 +155,14 @@ def user_conversations(site: Site, args: Args) -> Json:
 
 @method("usergroups.list")
 def list_groups(site: Site, args: Args) -> Json:
-    hidden = () if args.flag("include_users") else ("users",)
-    groups = [{k: v for k, v in g.items() if k not in hidden} for g in site.state.groups.values()]
-    return {"usergroups": groups}
+    users, count = args.flag("include_users"), args.flag("include_count")
+    wanted = [g for g in site.state.groups.values() if not g.deleted or args.flag("include_disabled")]
+    return {"usergroups": [shapes.group_json(group, users=users, count=count) for group in wanted]}
 
 
 @method("usergroups.users.list")
 def list_group_users(site: Site, args: Args) -> Json:
     group = site.state.groups.get(args.need("usergroup"))
-    if group is None:
+    if group is None or (group.deleted and not args.flag("include_disabled")):
         raise ApiError("no_such_subteam")
-    return {"users": list(group["users"])}
+    return {"users": list(group.users)}

@@ -75,7 +75,8 @@ async def _ask(site: Site, kind: Envelope, payload: Json, what: str) -> Json:
 async def command(site: Site, user: str, channel: Channel, name: str, text: str) -> None:
     """Run a slash command and show its direct answer."""
     known = next((c for c in site.commands if c["command"] == name), None)
-    if known is None or "commands" not in site.scopes:
+    # An app's commands are there for the people of its own workspace alone.
+    if known is None or "commands" not in site.scopes or site.state.users[user].is_external:
         raise PersonError("invalid_command", f"{name} is not a valid command.")
     payload = {
         "token": "loopback",
@@ -103,7 +104,9 @@ async def shortcut(
 ) -> None:
     """Use a global shortcut, or a message shortcut on a message."""
     kind = "message" if message else "global"
-    if not any(s["callback_id"] == callback_id and s["type"] == kind for s in site.shortcuts):
+    if site.state.users[user].is_external or not any(
+        s["callback_id"] == callback_id and s["type"] == kind for s in site.shortcuts
+    ):
         raise PersonError("unknown_shortcut", f"There is no {kind} shortcut {callback_id}.")
     payload = _payload(site, "message_action" if message else "shortcut", user)
     payload |= {"callback_id": callback_id, "trigger_id": _trigger(site, user, channel)}
@@ -213,6 +216,7 @@ async def submit(site: Site, view: View, values: forms.Values) -> None:
     payload = _payload(site, "view_submission", view.user)
     del payload["action_ts"]
     payload |= {
+        "team": {"id": shapes.team_of(site, view.user), "domain": TEAM_DOMAIN},
         "trigger_id": site.state.open_trigger(view.user, view.channel, site.trigger_seconds),
         "view": shapes.view_json(site, view),
         "response_urls": _response_urls(site, view),

@@ -71,7 +71,7 @@ class Scene:
 
     @property
     def people(self) -> list[User]:
-        return [user for user in self.site.state.users.values() if not user.is_bot]
+        return [user for user in self.site.state.users.values() if not user.is_bot and not user.deleted]
 
     @property
     def channels(self) -> list[Channel]:
@@ -225,13 +225,15 @@ class Page:
         self._templates = _environment(site)
 
     def _scene(self, request: Request) -> Scene | None:
-        """What to draw, from the query; None for a person who does not exist."""
+        """What to draw, from the query; None for a person who is nowhere."""
         state, query = self._site.state, request.query_params
         first = next(iter(state.users))
         user = state.users.get(query.get("user", first))
         if user is None or user.is_bot:
             return None
         rooms = {channel.id: channel for channel in state.visible_channels(user.id)}
+        if not rooms:
+            return None
         channel = rooms.get(query.get("channel", "")) or next(iter(rooms.values()))
         thread = query.get("thread") or None
         if thread is not None and channel.find(thread) is None:
@@ -241,7 +243,7 @@ class Page:
     async def whole(self, request: Request) -> Response:
         scene = self._scene(request)
         if scene is None:
-            return PlainTextResponse("No such person.", status_code=404)
+            return PlainTextResponse("No such person, or in no conversation.", status_code=404)
         self._read(scene)
         people = [{"name": user.name, "label": user.real_name} for user in self._site.state.users.values()]
         offers = {"commands": self._site.commands, "people": people}

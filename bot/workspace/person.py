@@ -1,4 +1,20 @@
-"""A person in the workspace, for tests and the demo: what they do, and what they see."""
+"""A person in the workspace, for tests and the demo: what they do, and what they see.
+
+    with Person(workspace.url, MEMBER) as ben:
+        said = ben.say("#campaigns", "@imgbatch", files=[path])   # command, shortcut, upload, delete, join
+        ben.press(message, "approve", value="row-7")              # button, select or overflow entry
+        form = ben.wait_for_modal("New batch")
+        ben.fill(form, {"sheet": path, "model": "fast"})          # submit; RefusedError.errors by block_id
+        ben.dismiss(form)                                         # close without submitting
+        ben.react(message, "+1"); ben.react(file, "x", remove=True)
+        ben.open_home(); ben.home()                               # the Home tab as last published
+        ben.messages("#campaigns"); ben.thread(channel, ts); ben.modal(); ben.file(file)
+        ben.wait_for(...); ben.wait_for_message(...); ben.wait_for_reply(...)
+
+What a test turns is on `Workspace`: add_channel(shared=True), add_user, add_stranger, set_group,
+disable_group, deactivate, rate_limits, pass_time, fail_next, limit_next, lose_answer_next, drop_next_ack,
+redeliver_last_event, and the fields of `faults`.
+"""
 
 import mimetypes
 import ssl
@@ -111,10 +127,10 @@ class Person:
         """Close a modal without submitting it."""
         self._do("close", {"view_id": view["id"], "whole_stack": whole_stack})
 
-    def react(self, message: Json, name: str, *, remove: bool = False) -> None:
-        self._do(
-            "react", {"channel": message["channel"], "ts": message["ts"], "name": name, "remove": remove}
-        )
+    def react(self, item: Json, name: str, *, remove: bool = False) -> None:
+        """Give (or take back) an emoji, on a message or on a file of one. Twice is once."""
+        where = {"channel": item["channel"], "ts": item["ts"]} if "ts" in item else {"file": item["id"]}
+        self._do("react", where | {"name": name, "remove": remove})
 
     def delete(self, message: Json) -> None:
         self._do("delete", {"channel": message["channel"], "ts": message["ts"]})

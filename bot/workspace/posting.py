@@ -4,57 +4,10 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from bot.workspace import blocks, limits, shapes
+from bot.workspace import blocks, shapes
+from bot.workspace.events import announce
 from bot.workspace.site import Site
-from bot.workspace.state import APP_ID, BOT_USER_ID, TEAM_ID, Channel, Json, Message
-
-_MESSAGE_EVENT = {"channel": "message.channels", "group": "message.groups", "im": "message.im"}
-_EVENT_SCOPES = {
-    "app_mention": "app_mentions:read",
-    "file_shared": "files:read",
-    "reaction_added": "reactions:read",
-}
-
-
-def announce(site: Site, event: Json, channel: Channel | None = None) -> None:
-    """Send an event to the app, if it subscribed to it, holds the scope and is in the channel."""
-    name, scope = str(event["type"]), _EVENT_SCOPES.get(str(event["type"]))
-    if channel is not None:
-        if BOT_USER_ID not in channel.members:
-            return
-        if name == "message":
-            name, scope = _MESSAGE_EVENT[channel.kind], limits.HISTORY_SCOPES[channel.kind]
-        elif name == "member_joined_channel":
-            scope = limits.READ_SCOPES[channel.kind]
-    if name not in site.events or (scope is not None and scope not in site.scopes):
-        return
-    site.background(site.delivery.event(event_body(site, event)))
-
-
-def event_body(site: Site, event: Json) -> Json:
-    """The envelope of the Events API around one event."""
-    return {
-        "token": "loopback",
-        "team_id": TEAM_ID,
-        "context_team_id": TEAM_ID,
-        "context_enterprise_id": None,
-        "api_app_id": APP_ID,
-        "event": event,
-        "type": "event_callback",
-        "event_id": site.state.new_id("Ev"),
-        "event_time": int(site.state.now()),
-        "authorizations": [
-            {
-                "enterprise_id": None,
-                "team_id": TEAM_ID,
-                "user_id": BOT_USER_ID,
-                "is_bot": True,
-                "is_enterprise_install": False,
-            }
-        ],
-        "is_ext_shared_channel": False,
-        "event_context": f"4-{site.state.new_id('E')}",
-    }
+from bot.workspace.state import BOT_USER_ID, TEAM_ID, Channel, Json, Message
 
 
 def post(site: Site, message: Message) -> Message:
@@ -149,31 +102,6 @@ def _announce_change(site: Site, channel: Channel, change: Json) -> None:
     announce(site, event | {"channel_type": channel.kind} | change, channel)
 
 
-def react(site: Site, message: Message, user: str, name: str) -> bool:
-    """Add a reaction; False when that person had already given it."""
-    users = message.reactions.setdefault(name, [])
-    if user in users:
-        return False
-    users.append(user)
-    site.state.touch()
-    event: Json = {"type": "reaction_added", "user": user, "reaction": name, "item_user": message.user}
-    event |= {"item": {"type": "message", "channel": message.channel, "ts": message.ts}}
-    event["event_ts"] = site.state.new_ts()
-    announce(site, event, site.state.channels[message.channel])
-    return True
-
-
-def unreact(site: Site, message: Message, user: str, name: str) -> bool:
-    users = message.reactions.get(name, [])
-    if user not in users:
-        return False
-    users.remove(user)
-    if not users:
-        del message.reactions[name]
-    site.state.touch()
-    return True
-
-
 def join(site: Site, channel: Channel, user: str) -> bool:
     """Make someone a member; False when they were."""
     if user in channel.members:
@@ -190,7 +118,7 @@ def with_ids(site: Site, given: list[Json]) -> list[Json]:
     return blocks.with_ids(given, lambda: site.state.new_id("")[-5:])
 
 
-_TOKEN = re.compile(r"<(?:[@#][A-Z0-9]+(?:\|[^>]*)?|https?://[^>]+)>")
+_TOKEN = re.compile(r"<(?:[@#][A-Z0-9]+(?:\|[^>]*)?|!subteam\^[A-Z0-9]+(?:\|[^>]*)?|https?://[^>]+)>")
 _TYPED = re.compile(r"(?<![\w@<])([@#])([\w][\w.-]*\w)|(?<![<|\w])(https?://[^\s<>|]+)")
 
 
@@ -201,11 +129,14 @@ def as_typed(site: Site, text: str, *, labels: bool = False) -> str:
     """
     people = {user.name: user.id for user in site.state.users.values()}
     rooms = {channel.name: channel.id for channel in site.state.channels.values() if channel.kind != "im"}
+    groups = {group.handle: group.id for group in site.state.groups.values() if not group.deleted}
 
     def token(match: re.Match[str]) -> str:
         sigil, name, link = match.groups()
         if link:
             return f"<{link}>"
+        if sigil == "@" and name in groups:
+            return f"<!subteam^{groups[name]}|@{name}>" if labels else f"<!subteam^{groups[name]}>"
         found = (people if sigil == "@" else rooms).get(name)
         if found is None:
             return match.group()

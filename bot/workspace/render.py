@@ -116,8 +116,9 @@ class Writer:
         if target.startswith("#"):
             return self.room(target[1:])
         if target.startswith("!subteam^"):
-            group = self._state.groups.get(target.removeprefix("!subteam^"), {})
-            return f'<span class="mention">@{escape(group.get("handle", label or "group"))}</span>'
+            group = self._state.groups.get(target.removeprefix("!subteam^"))
+            handle = group.handle if group else label.removeprefix("@") or "group"
+            return f'<span class="mention">@{escape(handle)}</span>'
         if target.startswith("!date^"):
             unix, _, form = target.removeprefix("!date^").partition("^")
             form = form.partition("^")[0]

@@ -18,30 +18,33 @@ from starlette.websockets import WebSocket
 from bot.workspace import (  # noqa: F401  the api_* modules register their methods
     api_chat,
     api_files,
+    api_reactions,
     api_rooms,
     api_views,
+    events,
     limits,
     page,
-    posting,
+    people,
     userside,
     webapi,
 )
 from bot.workspace.delivery import Delivery, Envelope
+from bot.workspace.people import ADMIN, BRAND_TEAM, GUEST, MEMBER, OTHER_MEMBER
 from bot.workspace.rates import Rates
 from bot.workspace.site import Call, Failure, Faults, Site
-from bot.workspace.state import BOT_USER_ID, Channel, Json, User, default_people
+from bot.workspace.state import BOT_USER_ID, PARTNER_TEAM_ID, Json, User
 
 Result = TypeVar("Result")
 Handler = Callable[[Site, Request], Awaitable[Response]]
 
-ADMIN, MEMBER, OTHER_MEMBER, GUEST = "U0ANAFERREIRA", "U0BENOKAFOR", "U0CLARALIND", "U0GUSGUEST"
+__all__ = ["ADMIN", "BRAND_TEAM", "GUEST", "MEMBER", "OTHER_MEMBER", "PortBusyError", "Workspace"]
+
 DEFAULT_CHANNELS = ("general", "campaigns", "product-images", "alerts")
-GUEST_CHANNELS = ("general", "product-images")
 COMMANDS = (
     {
         "command": "/imgbatch",
         "description": "Start and follow image batches",
-        "usage_hint": "new | status <job> | cancel <job> | help",
+        "usage_hint": "new | status [job] | list | cancel JOB | retry JOB | audit JOB | help",
         "should_escape": True,
     },
 )
@@ -97,25 +100,7 @@ class Workspace:
             Rates(rate_scale),
             trigger_seconds=trigger_seconds,
         )
-        self._furnish(channels)
-
-    def _furnish(self, channels: Iterable[str]) -> None:
-        state = self._site.state
-        state.users = {person.id: person for person in default_people()}
-        for name in channels:
-            members = [user for user in state.users if user != GUEST or name in GUEST_CHANNELS]
-            # A readable id: C0 and the name, as short as Slack's.
-            channel_id = "C0" + "".join(c for c in name.upper() if c.isalnum()).ljust(8, "0")
-            state.channels[channel_id] = Channel(channel_id, name, "channel", members, int(state.now()))
-        for user in state.users.values():
-            if not user.is_bot:
-                state.direct(user.id)
-        state.groups["S0BRANDTEAM"] = {
-            "id": "S0BRANDTEAM",
-            "handle": "brand-team",
-            "name": "Brand team",
-            "users": [ADMIN, OTHER_MEMBER],
-        }
+        people.furnish(self._site.state, channels)
 
     # --- starting and stopping --------------------------------------------------------------------------
     def start(self) -> "Workspace":
@@ -239,24 +224,45 @@ class Workspace:
         return channel.id
 
     def add_channel(
-        self, name: str, *, private: bool = False, members: Iterable[str] = (ADMIN, MEMBER), bot: bool = True
+        self,
+        name: str,
+        *,
+        private: bool = False,
+        members: Iterable[str] = (ADMIN, MEMBER),
+        bot: bool = True,
+        shared: bool = False,
     ) -> str:
-        """Make a channel with these people, and the bot unless it is kept out; gives its id."""
+        """Make a channel with these people, and the bot unless it is kept out; gives its id.
 
-        def add() -> str:
-            state = self._site.state
-            joined = [*members, *([BOT_USER_ID] if bot else [])]
-            channel = Channel(
-                state.new_id("C"), name, "group" if private else "channel", joined, int(state.now())
-            )
-            state.channels[channel.id] = channel
-            state.touch()
-            return channel.id
+        With `shared`, another company's workspace is in it too (Slack Connect).
+        """
+        state = self._site.state
+        return self._call(
+            lambda: people.add_channel(state, name, members, private=private, bot=bot, shared=shared)
+        )
 
-        return self._call(add)
+    def add_user(self, user: User, channels: Iterable[str] = ()) -> str:
+        """Let somebody in, and into these channels; gives their id."""
+        self._call(lambda: people.add_user(self._site.state, user, channels))
+        return user.id
 
-    def add_user(self, user: User) -> None:
-        self._call(lambda: self._site.state.users.__setitem__(user.id, user))
+    def add_stranger(self, name: str, channels: Iterable[str] = ()) -> str:
+        """Somebody of another company, in these channels (which are shared with it from now on)."""
+        user_id = f"U0{name.upper()}"
+        person = User(user_id, name, name.title(), "#7a6a3f", "Partner studio", team_id=PARTNER_TEAM_ID)
+        return self.add_user(person, channels)
+
+    def set_group(self, handle: str, members: Iterable[str], name: str = "") -> str:
+        """Make the user group `@handle`, or give it other members; gives its id."""
+        return self._call(lambda: people.set_group(self._site.state, handle, members, name))
+
+    def disable_group(self, handle: str) -> None:
+        """Switch a user group off: lists leave it out, and it is no_such_subteam."""
+        self._call(lambda: people.disable_group(self._site.state, handle))
+
+    def deactivate(self, user_id: str) -> None:
+        """End somebody's account; they leave every channel and group."""
+        self._call(lambda: people.deactivate(self._site.state, user_id))
 
     def archive(self, channel: str) -> None:
         self._call(lambda: setattr(self._site.state.channels[channel], "is_archived", True))
@@ -338,7 +344,7 @@ class Workspace:
 
     def send_event(self, event: Json) -> None:
         """Announce an event as Slack itself would (tokens_revoked, app_uninstalled, ...)."""
-        self._call(lambda: posting.announce(self._site, event))
+        self._call(lambda: events.announce(self._site, event))
 
     def use_http(self, request_url: str) -> None:
         """Deliver by signed requests to this URL from now on; raises RequestUrlRefusedError."""

@@ -3,7 +3,19 @@
 from pathlib import PurePath
 
 from bot.workspace.site import Site
-from bot.workspace.state import APP_ID, BOT_ID, BOT_USER_ID, TEAM_ID, Channel, File, Json, Message, View
+from bot.workspace.state import (
+    APP_ID,
+    BOT_ID,
+    BOT_USER_ID,
+    TEAM_ID,
+    Channel,
+    File,
+    Group,
+    Json,
+    Message,
+    User,
+    View,
+)
 
 THUMBS = (64, 80, 160, 360, 480, 720, 800, 960, 1024)
 
@@ -24,7 +36,7 @@ def file_json(site: Site, file: File) -> Json:
         "filetype": filetype,
         "pretty_type": filetype.upper(),
         "user": file.user,
-        "user_team": TEAM_ID,
+        "user_team": team_of(site, file.user),
         "editable": False,
         "size": file.size,
         "mode": "hosted",
@@ -45,6 +57,8 @@ def file_json(site: Site, file: File) -> Json:
         "has_rich_preview": False,
         "ai_generated": False,
     }
+    if file.reactions:
+        done["reactions"] = reactions_json(file)
     size = file.dimensions() if ready else None
     if size is not None:
         done |= {"original_w": size[0], "original_h": size[1]}
@@ -92,7 +106,7 @@ def find_file(site: Site, reference: Json) -> File | None:
 def message_json(site: Site, message: Message, *, metadata: bool = False) -> Json:
     """A message as conversations.history, events and payloads show it."""
     done: Json = {"type": "message", "user": message.user, "ts": message.ts, "text": message.text}
-    done["team"] = TEAM_ID
+    done["team"] = team_of(site, message.user)
     if message.subtype:
         done["subtype"] = message.subtype
     if message.by_bot:
@@ -102,7 +116,7 @@ def message_json(site: Site, message: Message, *, metadata: bool = False) -> Jso
     if message.attachments:
         done["attachments"] = message.attachments
     if message.files:
-        done["files"] = [file_json(site, site.state.files[i]) for i in message.files if i in site.state.files]
+        done["files"] = files_json(site, message)
         done["upload"] = True
     if message.edited_at:
         done["edited"] = {"user": message.user, "ts": message.edited_at}
@@ -116,6 +130,87 @@ def message_json(site: Site, message: Message, *, metadata: bool = False) -> Jso
         done |= {"thread_ts": message.thread_ts, "parent_user_id": parent.user if parent else None}
     else:
         done |= thread_json(channel, message)
+    return done
+
+
+def files_json(site: Site, message: Message, *, stubs: bool = True) -> list[Json]:
+    """A message's files. In a channel shared with another workspace Slack gives stubs: ask files.info."""
+    files = [site.state.files[file_id] for file_id in message.files if file_id in site.state.files]
+    if not stubs or not site.state.channels[message.channel].shared_with:
+        return [file_json(site, file) for file in files]
+    stub: Json = {"mode": "file_access", "file_access": "check_file_info"}
+    return [stub | {"id": f.id, "created": f.created, "timestamp": f.created, "user": f.user} for f in files]
+
+
+def team_of(site: Site, user_id: str) -> str:
+    """The workspace a person belongs to."""
+    user = site.state.users.get(user_id)
+    return user.team_id if user else TEAM_ID
+
+
+def user_json(site: Site, user: User) -> Json:
+    """A user object. Deactivated people and those of other workspaces have fewer fields, as in Slack.
+
+    `is_stranger` is only true of somebody in no channel with the bot; who belongs to another workspace and
+    shares a channel is told by `team_id` alone (docs.slack.dev, the user object).
+    """
+    profile: Json = {
+        "real_name": user.real_name,
+        "display_name": user.name,
+        "real_name_normalized": user.real_name,
+        "display_name_normalized": user.name,
+        "title": user.title,
+        "team": user.team_id,
+    }
+    if user.is_bot:
+        profile |= {"bot_id": BOT_ID, "api_app_id": APP_ID}
+    done: Json = {
+        "id": user.id,
+        "team_id": user.team_id,
+        "name": user.name,
+        "deleted": user.deleted,
+        "profile": profile,
+        "is_bot": user.is_bot,
+        "is_app_user": False,
+        "updated": 0,
+    }
+    if user.deleted:
+        return done
+    done |= {
+        "real_name": user.real_name,
+        "color": user.colour.lstrip("#"),
+        "tz": user.tz,
+        "tz_label": "Western European Time",
+        "tz_offset": 0,
+        "is_restricted": user.is_guest or user.is_single_channel_guest,
+        "is_ultra_restricted": user.is_single_channel_guest,
+    }
+    if user.is_external:
+        return done | {"is_stranger": site.state.is_stranger(user)}
+    return done | dict.fromkeys(("is_admin", "is_owner", "is_primary_owner"), user.is_admin)
+
+
+def group_json(group: Group, *, users: bool = False, count: bool = False) -> Json:
+    """A user group object; its people and their number when asked for."""
+    done: Json = {
+        "id": group.id,
+        "team_id": TEAM_ID,
+        "is_usergroup": True,
+        "is_subteam": True,
+        "name": group.name,
+        "description": "",
+        "handle": group.handle,
+        "is_external": False,
+        "date_create": group.created,
+        "date_update": group.created,
+        "date_delete": group.deleted,
+        "auto_type": None,
+        "prefs": {"channels": [], "groups": []},
+    }
+    if users:
+        done["users"] = list(group.users)
+    if count:
+        done["user_count"] = len(group.users)
     return done
 
 
@@ -135,8 +230,8 @@ def thread_json(channel: Channel, parent: Message) -> Json:
     }
 
 
-def reactions_json(message: Message) -> list[Json]:
-    return [{"name": n, "users": users, "count": len(users)} for n, users in message.reactions.items()]
+def reactions_json(item: Message | File) -> list[Json]:
+    return [{"name": n, "users": list(users), "count": len(users)} for n, users in item.reactions.items()]
 
 
 def bot_profile() -> Json:
@@ -165,8 +260,10 @@ def channel_json(channel: Channel) -> Json:
         "name_normalized": channel.name,
         "is_general": channel.name == "general",
         "is_member": BOT_USER_ID in channel.members,
-        "is_shared": False,
-        "is_ext_shared": False,
+        "is_shared": bool(channel.shared_with),
+        "is_ext_shared": bool(channel.shared_with),
+        "shared_team_ids": [TEAM_ID, *channel.shared_with],
+        "connected_team_ids": list(channel.shared_with),
         "creator": channel.members[0] if channel.members else "",
         "topic": {"value": channel.topic, "creator": "", "last_set": 0},
         "purpose": {"value": "", "creator": "", "last_set": 0},
@@ -182,4 +279,4 @@ def view_json(site: Site, view: View) -> Json:
 
 def user_in_payload(site: Site, user_id: str) -> Json:
     user = site.state.users[user_id]
-    return {"id": user.id, "username": user.name, "name": user.name, "team_id": TEAM_ID}
+    return {"id": user.id, "username": user.name, "name": user.name, "team_id": user.team_id}

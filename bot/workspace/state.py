@@ -8,7 +8,7 @@ import io
 import random
 import string
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Any, Literal
@@ -20,6 +20,8 @@ Json = dict[str, Any]
 
 TEAM_ID = "T0LOOPBACK"
 TEAM_DOMAIN = "loopback"
+PARTNER_TEAM_ID = "T0PARTNER"
+"""Another company's workspace, for channels shared with it."""
 APP_ID = "A0IMGBATCH"
 BOT_USER_ID = "U0IMGBATCH"
 BOT_ID = "B0IMGBATCH"
@@ -48,7 +50,7 @@ _BY_EXTENSION = {
 
 @dataclass
 class User:
-    """A person (or the bot) in the workspace."""
+    """A person (or the bot): of this workspace, or of another that shares a channel with it."""
 
     id: str
     name: str
@@ -57,40 +59,28 @@ class User:
     title: str = ""
     is_admin: bool = False
     is_guest: bool = False
+    is_single_channel_guest: bool = False
     is_bot: bool = False
     tz: str = "Europe/Lisbon"
+    team_id: str = TEAM_ID
+    deleted: bool = False
 
-    def to_json(self) -> Json:
-        profile: Json = {
-            "real_name": self.real_name,
-            "display_name": self.name,
-            "real_name_normalized": self.real_name,
-            "display_name_normalized": self.name,
-            "title": self.title,
-            "team": TEAM_ID,
-        }
-        if self.is_bot:
-            profile |= {"bot_id": BOT_ID, "api_app_id": APP_ID}
-        return {
-            "id": self.id,
-            "team_id": TEAM_ID,
-            "name": self.name,
-            "real_name": self.real_name,
-            "deleted": False,
-            "color": self.colour.lstrip("#"),
-            "tz": self.tz,
-            "tz_label": "Western European Time",
-            "tz_offset": 0,
-            "profile": profile,
-            "is_admin": self.is_admin,
-            "is_owner": self.is_admin,
-            "is_primary_owner": self.is_admin,
-            "is_restricted": self.is_guest,
-            "is_ultra_restricted": False,
-            "is_bot": self.is_bot,
-            "is_app_user": False,
-            "updated": 0,
-        }
+    @property
+    def is_external(self) -> bool:
+        return self.team_id != TEAM_ID
+
+
+@dataclass
+class Group:
+    """A user group: what `@brand-team` means."""
+
+    id: str
+    handle: str
+    name: str
+    users: list[str]
+    created: int = 0
+    deleted: int = 0
+    """When it was switched off; 0 while it is in use."""
 
 
 @dataclass
@@ -111,6 +101,7 @@ class File:
     """Set by alt_txt on the upload: the share is then silently lost (python-slack-sdk#1818)."""
     channels: list[str] = field(default_factory=list)
     shares: list[tuple[str, str]] = field(default_factory=list)
+    reactions: dict[str, list[str]] = field(default_factory=dict)
     seen_by_bot: bool = False
     """True for the bot's own files and for those handed to it in a modal."""
 
@@ -174,6 +165,8 @@ class Channel:
     created: int
     topic: str = ""
     is_archived: bool = False
+    shared_with: list[str] = field(default_factory=list)
+    """Ids of other workspaces whose people are in it (Slack Connect)."""
     messages: list[Message] = field(default_factory=list)
 
     def find(self, ts: str | None) -> Message | None:
@@ -260,7 +253,7 @@ class State:
 
     def __init__(self) -> None:
         self.users: dict[str, User] = {}
-        self.groups: dict[str, Json] = {}
+        self.groups: dict[str, Group] = {}
         self.channels: dict[str, Channel] = {}
         self.files: dict[str, File] = {}
         self.homes: dict[str, View] = {}
@@ -323,6 +316,11 @@ class State:
         self.channels[channel.id] = channel
         return channel
 
+    def is_stranger(self, user: User) -> bool:
+        """Of another workspace, and in no channel where the bot is."""
+        rooms = (c for c in self.channels.values() if c.kind != "im" and BOT_USER_ID in c.members)
+        return user.is_external and not any(user.id in room.members for room in rooms)
+
     def visible_channels(self, user: str) -> Iterator[Channel]:
         for channel in self.channels.values():
             if user in channel.members:
@@ -370,14 +368,3 @@ def signature_of(value: object) -> str:
     """A short fingerprint of what a value says, to see whether it changed."""
     digest = hashlib.sha256(repr(value).encode()).digest()
     return base64.urlsafe_b64encode(digest)[:12].decode()
-
-
-def default_people() -> Iterable[User]:
-    """The people everyone starts with: one admin, two members, one guest, and the bot."""
-    return (
-        User("U0ANAFERREIRA", "ana", "Ana Ferreira", "#c2577a", "Head of brand", is_admin=True),
-        User("U0BENOKAFOR", "ben", "Ben Okafor", "#3f8f6b", "Campaign manager"),
-        User("U0CLARALIND", "clara", "Clara Lind", "#b7791f", "Content designer"),
-        User("U0GUSGUEST", "gus", "Gus Park", "#5b6b8c", "Agency (guest)", is_guest=True),
-        User(BOT_USER_ID, "imgbatch", "imgbatch", "#1d2433", "Batch image generation", is_bot=True),
-    )

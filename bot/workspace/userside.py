@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from bot.workspace import api_files, forms, interactions, limits, posting, shapes
+from bot.workspace import api_files, events, forms, interactions, limits, posting, reactions, shapes
 from bot.workspace.interactions import PersonError
 from bot.workspace.site import Site
 from bot.workspace.state import Channel, File, Json, Message, View
@@ -60,6 +60,8 @@ def visible_thread(user: str, channel: Channel, ts: str) -> list[Message]:
 def seen_json(site: Site, message: Message) -> Json:
     """A message with what only the people's side tells: its channel and whom it is for."""
     done = shapes.message_json(site, message, metadata=True) | {"channel": message.channel}
+    if message.files:
+        done["files"] = shapes.files_json(site, message, stubs=False)
     if message.is_reply:
         done["thread_ts"] = message.thread_ts
     return done | ({"is_ephemeral": True} if message.ephemeral_to else {})
@@ -162,11 +164,22 @@ async def close(site: Site, user: str, given: Json) -> Json:
 
 
 async def react(site: Site, user: str, given: Json) -> Json:
-    message, name = _message(site, user, given), str(given["name"]).strip(":")
-    if given.get("remove"):
-        posting.unreact(site, message, user, name)
+    """Give or take back a reaction, on a message or on a file."""
+    item: Message | File
+    if given.get("file"):
+        file = site.state.files.get(str(given["file"]))
+        if file is None or not site.state.user_sees_file(user, file):
+            raise PersonError("file_not_found", "That file is gone.")
+        item = file
     else:
-        posting.react(site, message, user, name)
+        item = _message(site, user, given)
+        if item.ephemeral_to is not None:
+            raise PersonError("cant_react", "Messages only you can see take no reactions.")
+    try:
+        change = reactions.take_back if given.get("remove") else reactions.add
+        change(site, item, user, str(given["name"]))
+    except reactions.TooManyError as problem:
+        raise PersonError(str(problem), "There are too many reactions already.") from problem
     return {}
 
 
@@ -194,7 +207,7 @@ async def open_home(site: Site, user: str, given: Json) -> Json:
     home = site.state.homes.get(user)
     if tab == "home" and home is not None:
         event["view"] = shapes.view_json(site, home)
-    posting.announce(site, event)
+    events.announce(site, event)
     return {}
 
 
@@ -218,6 +231,9 @@ async def act(site: Site, request: Request) -> Response:
     action = ACTIONS.get(name)
     if user not in site.state.users or action is None:
         return JSONResponse({"ok": False, "error": "not_found", "message": "No such person or action."}, 404)
+    if site.state.users[user].deleted:
+        body = {"ok": False, "error": "account_inactive", "message": "This account is deactivated."}
+        return JSONResponse(body)
     try:
         given = json.loads(await request.body() or b"{}")
         return JSONResponse({"ok": True} | await action(site, user, given))
@@ -256,7 +272,7 @@ def _seen(site: Site, user: str, what: str, query: Any) -> Json:
         case "channels":
             return {"channels": [shapes.channel_json(c) for c in site.state.visible_channels(user)]}
         case "people":
-            return {"people": [person.to_json() for person in site.state.users.values()]}
+            return {"people": [shapes.user_json(site, person) for person in site.state.users.values()]}
         case "messages":
             channel = find_room(site, user, query.get("channel"))
             return {"messages": [seen_json(site, m) for m in visible_messages(user, channel)]}

@@ -55,11 +55,12 @@ def test_a_missing_scope_is_named(scope: str) -> None:
         assert caught.value.response["needed"] == scope
 
 
-def test_the_manifest_allows_no_channel_reading() -> None:
+def test_the_manifest_allows_reading_of_channels_and_not_of_direct_messages() -> None:
     with Workspace() as workspace:
         client = WebClient(workspace.bot_token, base_url=workspace.api_url)
         channel = workspace.channel_id("general")
-        assert error(client.conversations_info, channel=channel) == "missing_scope"
+        assert client.conversations_info(channel=channel)["channel"]["is_ext_shared"] is False
+        assert error(client.conversations_info, channel=MEMBER) == "missing_scope"
         assert client.conversations_history(channel=channel)["messages"] == []
 
 
