@@ -23,7 +23,7 @@ from bot.pipeline.breaker import (
 )
 from bot.runtime import Context
 from bot.watch.alerts import Rule, Severity
-from bot.watch.words import count, listed, money
+from bot.watch.words import count, listed, unit_price
 from providers.base import Lane, Size
 from storage.records import Incident, Item, Job, Pause
 from storage.states import SENDING_JOBS, StaleTransitionError
@@ -187,8 +187,8 @@ def _tell(ctx: Context, job: Job, moves: list[_Move], kept: int, pause: Pause, n
         card = move.choice.card
         high = move.choice.price.high if move.choice.price else None
         ways[f"{card.provider}/{card.id}"] = (
-            f"{card.provider}/{card.id}: a picture was quoted {money(move.highest)} at most, "
-            f"there it costs {money(high)} at most."
+            f"{card.provider}/{card.id}: a picture was quoted {unit_price(move.highest)} at most, "
+            f"there it costs {unit_price(high)} at most."
         )
     details = [*ways.values(), "What they cost may differ from the plan's quote; a budget is kept."]
     if kept:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from bot.pipeline.plan import LaneQuote
-from bot.watch.words import count, duration, money
+from bot.watch.words import count, duration, money, unit_price
 from providers.base import Lane
 from providers.catalogue import ModelCard
 from storage.records import Job
@@ -61,7 +61,7 @@ def each(card: ModelCard) -> str:
 
 
 def _range(low: Decimal, high: Decimal) -> str:
-    return money(low) if low == high else f"{money(low)}–{money(high)}"
+    return unit_price(low) if low == high else f"{unit_price(low)}–{unit_price(high)}"
 
 
 def when(at: datetime, now: datetime) -> str:

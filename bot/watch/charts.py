@@ -14,7 +14,7 @@ from bot.imaging.lettering import fit, length, write
 from bot.watch.advice import advice
 from bot.watch.facts import FailureGroup
 from bot.watch.rates import Tally, Timing
-from bot.watch.words import count, duration, money, percent, whole_percent
+from bot.watch.words import count, duration, money, percent, unit_price, whole_percent
 from providers.base import FailureKind
 
 _WIDTH: Final = 1000
@@ -156,7 +156,7 @@ def _subtitle(tally: Tally, target: float, show_cost: bool) -> str:
     if show_cost:
         each = tally.cost_per_image_usd
         words.append(
-            f"cost {money(tally.spent_usd)}" + (f", {money(each)} a picture" if each is not None else "")
+            f"cost {money(tally.spent_usd)}" + (f", {unit_price(each)} a picture" if each is not None else "")
         )
     return " · ".join(words)
 

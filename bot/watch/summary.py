@@ -9,7 +9,7 @@ from decimal import Decimal
 from bot.watch.alerts import AlertRules, advice_lines, reason_lines
 from bot.watch.facts import JobFacts, Quote
 from bot.watch.rates import Tally, Timing, duplicates_saved_usd
-from bot.watch.words import count, duration, listed, money, percent, whole_percent
+from bot.watch.words import count, duration, listed, money, percent, unit_price, whole_percent
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ def _cost(tally: Tally, quote: Quote | None) -> str:
         spent = "Cost unknown: at least one price or charge is not known"
         return f"{spent}{_quoted(quote)}."
     each = tally.cost_per_image_usd
-    per_image = f", {money(each)} a picture" if each is not None else ""
+    per_image = f", {unit_price(each)} a picture" if each is not None else ""
     against = _against(tally.spent_usd, quote)
     if tally.unpriced:
         unsaid = f"; what {count(tally.unpriced, 'attempt')} cost is not known"

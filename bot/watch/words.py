@@ -19,16 +19,31 @@ def whole_percent(share: float) -> str:
 
 
 def money(usd: Decimal | None) -> str:
-    """`Decimal("3.84")` as `$3.84`; cents in full below ten cents; `unknown` for None."""
+    """A sum: `Decimal("3.84")` as `$3.84`, `0.069` as `$0.07`; two digits that count below a cent; `unknown`
+    for None.
+    """
+    return _dollars(usd, Decimal("0.01"))
+
+
+def unit_price(usd: Decimal | None) -> str:
+    """The price of one picture: as `money`, but with two digits that count below ten cents, since small
+    differences are multiplied by thousands: `$0.034`.
+    """
+    return _dollars(usd, Decimal("0.1"))
+
+
+def _dollars(usd: Decimal | None, cents_from: Decimal) -> str:
     if usd is None:
         return "unknown"
     sign, size = ("-" if usd < 0 else ""), abs(usd)
-    places = Decimal("0.01") if size >= Decimal("0.10") or not size else Decimal("0.0001")
-    rounded = size.quantize(places, ROUND_HALF_UP)
+    if size and size < Decimal("0.0001"):
+        return f"under {sign}$0.0001"
+    places = 2 if size >= cents_from or not size else 1 - size.adjusted()
+    rounded = size.quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP)
     text = f"{rounded:,}"
-    if places != Decimal("0.01"):
-        text = text.rstrip("0") if len(text.rstrip("0").partition(".")[2]) >= 2 else f"{rounded:.2f}"
-    return f"{sign}${text}" if rounded or not size else f"under {sign}$0.0001"
+    while places > 2 and text.endswith("0"):
+        text, places = text[:-1], places - 1
+    return f"{sign}${text}"
 
 
 def duration(time: timedelta) -> str:

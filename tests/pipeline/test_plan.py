@@ -95,12 +95,10 @@ def test_an_unknown_price_is_unknown_and_never_zero() -> None:
 
 
 def test_a_budget_refuses_with_the_numbers() -> None:
-    plan = planner(JobSpec(provider="openai", budget_usd=Decimal("0.05")))
+    plan = planner(JobSpec(provider="openai", budget_usd=Decimal("0.04")))
     plan.add([wish("a"), wish("b")])
     # Batch: 2 x 0.053 x 0.5 = 0.053
-    with pytest.raises(
-        BudgetError, match=r"2 pictures may cost \$0\.053, \$0\.003 over the budget of \$0\.05"
-    ):
+    with pytest.raises(BudgetError, match=r"2 pictures may cost \$0\.05, \$0\.01 over the budget of \$0\.04"):
         plan.plan(1, 0)
 
 

@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 
 from bot.watch.rates import Tally, Timing, duplicates_saved_usd
-from bot.watch.words import count, duration, listed, money, percent, whole_percent
+from bot.watch.words import count, duration, listed, money, percent, unit_price, whole_percent
 
 START = datetime(2026, 11, 2, 8, tzinfo=UTC)
 
@@ -122,17 +122,35 @@ def test_every_share_of_a_thousand_reads_as_itself() -> None:
         ("3.84", "$3.84"),
         ("1234.5", "$1,234.50"),
         ("0", "$0.00"),
-        ("0.034", "$0.034"),
-        ("0.05", "$0.05"),
+        ("0.069", "$0.07"),
+        ("0.034", "$0.03"),
         ("0.10", "$0.10"),
-        ("0.0349", "$0.0349"),
+        ("0.0349", "$0.03"),
+        ("0.00421", "$0.0042"),
+        ("0.005", "$0.005"),
+        ("0.00999", "$0.01"),
         ("0.00001", "under $0.0001"),
         ("-2.5", "-$2.50"),
         ("0.099996", "$0.10"),
     ],
 )
-def test_money_shows_cents_and_fractions_of_them_where_they_matter(usd: str, words: str) -> None:
+def test_a_sum_shows_cents_and_fractions_of_them_where_it_is_less(usd: str, words: str) -> None:
     assert money(Decimal(usd)) == words
+
+
+@pytest.mark.parametrize(
+    ("usd", "words"),
+    [
+        ("0.133", "$0.13"),
+        ("0.034", "$0.034"),
+        ("0.0349", "$0.035"),
+        ("0.05", "$0.05"),
+        ("0.0996", "$0.10"),
+        ("0.0055", "$0.0055"),
+    ],
+)
+def test_the_price_of_one_picture_keeps_what_a_thousand_of_them_show(usd: str, words: str) -> None:
+    assert unit_price(Decimal(usd)) == words
 
 
 def test_unknown_money_is_called_unknown_and_never_zero() -> None:
