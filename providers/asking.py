@@ -10,7 +10,7 @@ from providers.base import Billed, Failure, FailureKind, ImageRequest, Lane, Out
 from providers.catalogue import ModelCard
 from providers.wire import jsonl
 from providers.wire.errors import redact
-from providers.wire.shapes import Unreadable, parse_object
+from providers.wire.shapes import Unreadable, parse_object, text
 
 Checks = Sequence[tuple[bool, str]]
 """Whether something is wrong, and then the rest of a sentence that begins with the model."""
@@ -44,6 +44,25 @@ def only_line(
         return parse_object(lines[0].content)
     except Unreadable as problem:
         raise unsayable(f"{kept} is {problem}") from None
+
+
+def same_lines(outgoing: Outgoing, most: int) -> tuple[Sequence[str], Mapping[str, Any]]:
+    """The keys of a live submission, and the one request they share, read back.
+
+    Raises Refused for more than `most` lines, and for lines that differ in more than their `custom_id`.
+    """
+    with outgoing.open() as payload:
+        lines = list(jsonl.split([payload.read()]))
+    if not 1 <= len(lines) <= most or outgoing.count != len(lines):
+        raise unsayable(f"a live call makes at most {most} pictures of one request, not {len(lines)}")
+    try:
+        read = [dict(parse_object(line.content)) for line in lines]
+    except Unreadable as problem:
+        raise unsayable(f"the kept request is {problem}") from None
+    keys = [text(line.pop("custom_id", None)) for line in read]
+    if any(line != read[0] for line in read):
+        raise unsayable("one live call makes pictures of one request, and these differ")
+    return keys, read[0]
 
 
 def card_for(

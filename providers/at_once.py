@@ -5,11 +5,11 @@ Composed, not inherited: an adapter gives its wire and how it reads its replies,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from providers.asking import kept_line, only_line, unsayable
+from providers.asking import kept_line, same_lines, unsayable
 from providers.base import Answered, Failure, Gone, ItemResult, Lane, Made, NoLookup, Outgoing
 from providers.wire import jsonl
 from providers.wire.client import PICTURE_LIMIT, Wire
@@ -35,20 +35,30 @@ class AtOnce:
         Raises AskAgain for a rate limit, TellOperator for the key, the money or an address that leads
         elsewhere, MaybeAccepted for a lost reply; whatever else is wrong is an answer about the item.
         """
+        return self.answer_together(outgoing, 1, lambda body, _: [outcome(body)])
+
+    def answer_together(
+        self,
+        outgoing: Outgoing,
+        most: int,
+        outcomes: Callable[[Mapping[str, Any], int], Sequence[Made | Failure]],
+    ) -> Answered:
+        """The same for up to `most` lines of one request, in one call that says how many (`n`)."""
         if outgoing.lane is not Lane.LIVE:
             raise unsayable(f"{self.replies.title} answers at once and takes no batches")
-        wish = only_line(outgoing)
+        keys, wish = same_lines(outgoing, most)
+        number = len(keys)
         body = mapping(wish.get("body"))
         reply = self.wire.call(
             "POST",
             outgoing.group,
             creates=True,
-            content=jsonl.encode(body),
+            content=jsonl.encode(body if number == 1 else {**body, "n": number}),
             making=True,
-            limit=PICTURE_LIMIT,
+            limit=number * PICTURE_LIMIT,
         )
-        found = self.replies.drawn(reply, text(body.get("prompt")), outcome)
-        return Answered((ItemResult(text(wish.get("custom_id")), found),))
+        found = self.replies.drawn_together(reply, text(body.get("prompt")), number, outcomes)
+        return Answered(tuple(map(ItemResult, keys, found)))
 
     def ask(self, path: str, what: str) -> Mapping[str, Any]:
         """The answer to a question that costs nothing. Raises ProviderError."""

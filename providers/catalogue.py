@@ -117,7 +117,8 @@ class Limits(_Frozen):
     submissions_per_hour: int | None = None
     requests_per_second: float | None = None
     requests_per_minute: float | None = None
-    """Both of the live lane."""
+    images_per_minute: float | None = None
+    """All three of the live lane; the last counts pictures, not calls."""
     concurrency: int = 4
     """Live calls at once."""
 
@@ -145,7 +146,8 @@ class ModelCard(_Frozen):
     """How many reference pictures one request may carry."""
     transparency: bool = False
     vector: bool = False
-    images_per_request: int = 1
+    images_per_call: int = Field(default=1, ge=1)
+    """Pictures of one and the same request that one live call may ask for."""
     extra: Mapping[str, Any] = Field(default_factory=dict)
     """Fields of a server's own, sent with each request; an empty text takes a usual field out. Read by the
     adapter for OpenAI-compatible servers alone: what they want beside the usual, nobody knows beforehand."""

@@ -6,6 +6,7 @@ Facts about the vendor: recraft.ai/docs/api-reference and its OpenAPI descriptio
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
 
@@ -83,10 +84,11 @@ class Recraft:
         return requests.encode(request, lane, self.models, self._clock().date())
 
     def submit(self, outgoing: Outgoing) -> Answered:
-        """The picture itself. Only a rate limit, the token, the units or a lost reply raise."""
+        """The pictures themselves. Only a rate limit, the token, the units or a lost reply raise."""
         card = self.models.get(outgoing.model)
-        vector = card is not None and card.vector
-        return self._calls.answer(outgoing, lambda body: answers.outcome(body, vector=vector))
+        most = card.images_per_call if card else 1
+        outcomes = functools.partial(answers.outcomes, vector=card is not None and card.vector)
+        return self._calls.answer_together(outgoing, most, outcomes)
 
     def find(self, outgoing: Outgoing, since: datetime) -> Handle | None:
         """Raises NoLookup: Recraft keeps no list."""

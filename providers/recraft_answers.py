@@ -7,11 +7,12 @@ have seen on the wire. Those for moderation and for an empty balance are not pub
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
 from providers.base import Billed, Failure, FailureKind, Made, Picture
+from providers.together import in_order
 from providers.wire import pictures
 from providers.wire.errors import redact
 from providers.wire.shapes import Unreadable, mapping, parse_object, sequence, text
@@ -82,6 +83,17 @@ def _kind(status: int, code: str, said: str) -> FailureKind:
     if status >= 500:
         return FailureKind.SERVER_ERROR
     return FailureKind.MALFORMED_REQUEST if 400 <= status < 500 else FailureKind.UNKNOWN
+
+
+def outcomes(body: Mapping[str, Any], number: int, *, vector: bool) -> Sequence[Made | Failure]:
+    """What a success of a call for `number` pictures holds: an outcome for each, in its order.
+
+    Nobody documents whether such a call can succeed in part; fewer pictures are read as just that.
+    """
+    if number == 1:
+        return [outcome(body, vector=vector)]
+    entries = sequence(body.get("data"))[:number]
+    return in_order([outcome({"data": [entry]}, vector=vector) for entry in entries], number, cost_usd(body))
 
 
 def outcome(body: Mapping[str, Any], *, vector: bool) -> Made | Failure:

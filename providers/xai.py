@@ -19,7 +19,7 @@ from pydantic import SecretStr
 
 from providers import xai_answers as answers
 from providers import xai_requests as requests
-from providers.asking import only_line
+from providers.asking import same_lines
 from providers.base import (
     Answered,
     AskAgain,
@@ -113,7 +113,7 @@ class XAI:
     # --- submit ---------------------------------------------------------------------------------------
 
     def submit(self, outgoing: Outgoing) -> Handle | Answered:
-        """Send the payload once: as a batch, or the single line of a live submission.
+        """Send the payload once: as a batch, or in one live call the lines of one and the same request.
 
         A lost reply to the upload is AskAgain, since a file starts nothing; to what comes after it
         MaybeAccepted. Of live calls, only a rate limit, the key or the money raise; the rest is an answer.
@@ -150,18 +150,19 @@ class XAI:
         return _handle(batch_id, outgoing)
 
     def _live(self, outgoing: Outgoing) -> Answered:
-        line = only_line(outgoing)
-        body = mapping(line.get("body"))
+        card = self.models.get(outgoing.model)
+        keys, line = same_lines(outgoing, card.images_per_call if card else 1)
+        body, number = mapping(line.get("body")), len(keys)
         reply = self._wire.call(
             "POST",
             text(line.get("url")).removeprefix("/v1"),  # the base URL ends in it
             creates=True,
-            content=jsonl.encode(body),
+            content=jsonl.encode({**body, "n": number}),
             making=True,
-            limit=PICTURE_LIMIT,
+            limit=number * PICTURE_LIMIT,
         )
-        outcome = self._replies.drawn(reply, text(body.get("prompt")), answers.outcome)
-        return Answered((ItemResult(text(line.get("custom_id")), outcome),))
+        found = self._replies.drawn_together(reply, text(body.get("prompt")), number, answers.outcomes)
+        return Answered(tuple(map(ItemResult, keys, found)))
 
     # --- find, poll -----------------------------------------------------------------------------------
 

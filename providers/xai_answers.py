@@ -9,13 +9,14 @@ read.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from providers.base import Billed, Failure, FailureKind, ItemResult, Made, Phase, Picture, Progress
+from providers.together import in_order
 from providers.wire import pictures
 from providers.wire.errors import redact
 from providers.wire.shapes import count, mapping, sequence, text
@@ -146,6 +147,17 @@ def cost_usd(answer: Mapping[str, Any]) -> Decimal | None:
     if not isinstance(ticks, int) or isinstance(ticks, bool) or ticks < 0:
         return None
     return Decimal(ticks) / TICKS_PER_USD
+
+
+def outcomes(answer: Mapping[str, Any], number: int) -> Sequence[Made | Failure]:
+    """What a successful answer to a call for `number` pictures holds: an outcome for each, in its order.
+
+    A picture that was held back is among them and was charged like the others.
+    """
+    if number == 1:
+        return [outcome(answer)]
+    entries = sequence(answer.get("data")) or sequence(answer.get("images"))
+    return in_order([outcome({"data": [entry]}) for entry in entries[:number]], number, cost_usd(answer))
 
 
 def outcome(answer: Mapping[str, Any]) -> Made | Failure:

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import BinaryIO
 
-from bot.pipeline.breaker import PROBES, SPEAKING, Standing, standing
-from bot.pipeline.plan import Chunk
+from bot.pipeline.plan import Chunk, call_of
+from bot.pipeline.room import Room
 from bot.runtime import Context
 from providers.base import ImageRequest, Lane, Reference, Refused, Size
 from storage.moves import Packed
@@ -40,94 +40,82 @@ class _Open:
     byte_size: int = 0
 
 
+class _Packing:
+    """One pass over a job's due items: the submissions being filled, and those that are full."""
+
+    def __init__(self, ctx: Context, job: Job, now: datetime) -> None:
+        self._ctx = ctx
+        self._job = job
+        self._now = now
+        self._filling: dict[tuple[object, ...], _Open] = {}
+        self._full: list[_Open] = []
+
+    def add(self, item: Item, group: str, line: bytes) -> None:
+        """Add one line to the submission of its kind, beginning a new one where it does not fit."""
+        card = self._ctx.providers[item.provider].models[item.model]
+        call = call_of(item, card)
+        self._end_calls(item.row)
+        kind = (item.provider, item.model, item.lane, group, *call)
+        out = card.expected_output_bytes(Size.parse(item.made_size))
+        into = self._filling.get(kind)
+        if into is None or not into.chunk.add(len(line), out):
+            if into is not None:
+                self._full.append(self._filling.pop(kind))
+            into = self._filling[kind] = _begin(self._ctx, self._job, item, group)
+            into.chunk.add(len(line), out)
+        into.file.write(line)
+        into.byte_size += len(line)
+        into.packed.append(Packed(item.number, item.sends + 1, item.quoted_high))
+        if into.chunk.full:
+            self._full.append(self._filling.pop(kind))
+
+    def _end_calls(self, row: int) -> None:
+        """Live calls of an earlier row get no more pictures: files open at once stay few."""
+        over = [
+            k for k, into in self._filling.items() if into.first.lane == Lane.LIVE and into.first.row != row
+        ]
+        self._full += [self._filling.pop(kind) for kind in over]
+
+    def prepare(self, *, last: bool = False) -> int:
+        """Payloads kept, then intents written, all in one transaction; how many. The last time, of what is
+        not full as well.
+        """
+        if last:
+            self._full += self._filling.values()
+            self._filling.clear()
+        for filled in self._full:
+            filled.keep.close()
+        if self._full:
+            pairs = [(_submission(filled, self._now), filled.packed) for filled in self._full]
+            self._ctx.store.pack(pairs, self._now)
+        prepared = len(self._full)
+        self._full.clear()
+        return prepared
+
+    def close(self) -> None:
+        """Let go of what was not prepared."""
+        for left in (*self._filling.values(), *self._full):
+            left.keep.close()
+
+
 def _assemble_job(ctx: Context, job: Job, now: datetime) -> int:
     """One pass over the job's due items. A crash leaves at most payload files nobody refers to."""
-    filling: dict[tuple[str, ...], _Open] = {}
-    full: list[_Open] = []
     prepared = 0
-    room = _Room(ctx, now)
+    room, packing = Room(ctx, now), _Packing(ctx, job, now)
     try:
         for page in _pages(ctx, job, now):
             taken = [item for item in page if room.take(item)]
             for item in taken:
                 line = _encode(ctx, item, now)
                 if line is not None:
-                    _fill(ctx, job, item, *line, filling, full)
-            prepared += _prepare(ctx, full, now)
+                    packing.add(item, *line)
+            prepared += packing.prepare()
             if not taken:
                 break  # no provider has room: the next tick looks again
-        full += filling.values()
-        filling.clear()
-        prepared += _prepare(ctx, full, now)
+        prepared += packing.prepare(last=True)
     finally:
-        for left in (*filling.values(), *full):
-            left.keep.close()
+        packing.close()
     return prepared
-
-
-def _fill(
-    ctx: Context,
-    job: Job,
-    item: Item,
-    group: str,
-    line: bytes,
-    filling: dict[tuple[str, ...], _Open],
-    full: list[_Open],
-) -> None:
-    """Add one line to the submission of its kind, beginning a new one where it does not fit."""
-    kind = (item.provider, item.model, item.lane, group)
-    card = ctx.providers[item.provider].models[item.model]
-    out = card.expected_output_bytes(Size.parse(item.made_size))
-    into = filling.get(kind)
-    if into is None or not into.chunk.add(len(line), out):
-        if into is not None:
-            full.append(filling.pop(kind))
-        into = filling[kind] = _begin(ctx, job, item, group)
-        into.chunk.add(len(line), out)
-    into.file.write(line)
-    into.byte_size += len(line)
-    into.packed.append(Packed(item.number, item.sends + 1, item.quoted_high))
-    if into.chunk.full:
-        full.append(filling.pop(kind))
-
-
-class _Room:
-    """Which items may be packed now: none for a paused provider, a few for one that is tried again, and live
-    ones only as fast as they leave.
-    """
-
-    def __init__(self, ctx: Context, now: datetime) -> None:
-        self._ctx = ctx
-        self._pauses = ctx.notices.pauses()
-        self._standing = {name: standing(pause, now) for name, pause in self._pauses.items()}
-        self._probes_left: dict[str, int] = {}
-        self._live_left: dict[str, int] = {}
-
-    def take(self, item: Item) -> bool:
-        if item.provider not in self._ctx.providers:
-            return False
-        match self._standing.get(item.provider, Standing.CLOSED):
-            case Standing.OPEN:
-                return False
-            case Standing.HALF_OPEN:
-                return self._probe(item.provider)
-            case Standing.CLOSED:
-                pass
-        if item.lane != Lane.LIVE:
-            return True
-        if item.provider not in self._live_left:
-            card = self._ctx.providers[item.provider].models[item.model]
-            waiting = self._ctx.queries.live_calls(item.provider)
-            self._live_left[item.provider] = max(0, 4 * card.limits.concurrency - waiting)
-        self._live_left[item.provider] -= 1
-        return self._live_left[item.provider] >= 0
-
-    def _probe(self, provider: str) -> bool:
-        if provider not in self._probes_left:
-            out = self._ctx.queries.probing(provider, self._pauses[provider].until, SPEAKING)
-            self._probes_left[provider] = 0 if out.prepared or out.under_way else PROBES
-        self._probes_left[provider] -= 1
-        return self._probes_left[provider] >= 0
 
 
 def _pages(ctx: Context, job: Job, now: datetime) -> Iterator[Sequence[Item]]:
@@ -180,17 +168,6 @@ def _begin(ctx: Context, job: Job, item: Item, group: str) -> _Open:
     return _Open(
         submission_id, payload_key, file, keep, Chunk(card, Lane(item.lane), ctx.policy), item, group
     )
-
-
-def _prepare(ctx: Context, full: list[_Open], now: datetime) -> int:
-    """Payloads kept, then intents written, all in one transaction; empties the list."""
-    for filled in full:
-        filled.keep.close()
-    if full:
-        ctx.store.pack([(_submission(filled, now), filled.packed) for filled in full], now)
-    prepared = len(full)
-    full.clear()
-    return prepared
 
 
 def _submission(filled: _Open, now: datetime) -> Submission:

@@ -43,16 +43,19 @@ class Gate:
                 return False
             case _:
                 pass
-        if not self._within(name, card.limits, live=live):
+        if not self._within(submission, card.limits, live=live):
             return False
         self._let[name] += 1
         return True
 
-    def _within(self, name: str, limits: Limits, *, live: bool) -> bool:
+    def _within(self, submission: Submission, limits: Limits, *, live: bool) -> bool:
         """Within the limits on open submissions, on creations an hour (batches) and on calls (live)."""
+        name = submission.provider
         most_open = limits.open_submissions
         hourly = None if live else limits.submissions_per_hour
-        paced = live and (limits.requests_per_second or limits.requests_per_minute)
+        paced = live and (
+            limits.requests_per_second or limits.requests_per_minute or limits.images_per_minute
+        )
         if most_open is None and hourly is None and not paced:
             return True
         now_open, sent, calling = self._counts(name)
@@ -63,7 +66,8 @@ class Gate:
             return False
         # Counted calls must begin when they are counted: none may queue for a caller.
         return not paced or (
-            calling + mine < limits.concurrency and take(self._ctx.buckets, name, limits, self._now)
+            calling + mine < limits.concurrency
+            and take(self._ctx.buckets, name, limits, self._now, submission.count)
         )
 
     def _read_counts(self, name: str) -> tuple[int, int, int]:

@@ -10,9 +10,11 @@ from decimal import Decimal
 
 from bot.config import Policy
 from bot.intake.spec import JobSpec
+from bot.pipeline.cadence import pictures_a_call
 from bot.watch.words import count, money
 from providers.base import Lane
 from providers.catalogue import Cards, ModelCard, load
+from storage.records import Item
 
 OTHERS = "`imgbatch doctor` says which keys would add others"
 
@@ -74,10 +76,11 @@ class Plan:
 class Chunk:
     """How much still fits into one submission of a model: items, input bytes and expected output bytes."""
 
-    def __init__(self, card: ModelCard, lane: Lane, policy: Policy) -> None:
+    def __init__(self, card: ModelCard, lane: Lane, policy: Policy, most: int | None = None) -> None:
+        """`most`: fewer items than the vendor allows, as the operator may want as well."""
         limits = card.limits
-        items = limits.items_per_submission if lane is Lane.BATCH else 1
-        self._items = min(items, policy.chunk_items or items)
+        items = limits.items_per_submission if lane is Lane.BATCH else pictures_a_call(card)
+        self._items = min(n for n in (items, policy.chunk_items, most) if n is not None)
         self._bytes_in = limits.bytes_per_submission
         self._bytes_out = limits.output_bytes_per_submission
         self.items = self.bytes_in = self.bytes_out = 0
@@ -97,6 +100,16 @@ class Chunk:
     @property
     def full(self) -> bool:
         return self.items >= self._items
+
+
+def call_of(item: Item, card: ModelCard) -> tuple[object, ...]:
+    """What items must have in common, beside model and lane, to be asked for in one live call: the whole
+    request, for the same row. Nothing where they travel as a batch, or each in a call of its own.
+    """
+    if item.lane != Lane.LIVE or pictures_a_call(card) == 1:
+        return ()
+    references = tuple(item.references or ())
+    return (item.row, item.prompt, item.made_size, item.quality, item.background, references)
 
 
 def choose(cards: Cards, provider: str | None, model: str | None, today: date) -> ModelCard:

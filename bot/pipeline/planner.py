@@ -18,7 +18,17 @@ from typing import Any
 from bot.config import Policy
 from bot.intake.spec import JobSpec, Wish
 from bot.pipeline import prompts, routing
-from bot.pipeline.plan import OTHERS, Chunk, LaneQuote, Plan, PlanError, choose, keep_budget, usual_seconds
+from bot.pipeline.plan import (
+    OTHERS,
+    Chunk,
+    LaneQuote,
+    Plan,
+    PlanError,
+    call_of,
+    choose,
+    keep_budget,
+    usual_seconds,
+)
 from providers.base import Lane, Size
 from providers.catalogue import Cards, ModelCard, Price
 from storage.records import Item
@@ -39,7 +49,10 @@ class _Totals:
     duplicates: int = 0
     generated: Counter[tuple[str, str, Size, str | None]] = field(default_factory=Counter)
     """Pictures to generate by provider, model, generated size and quality."""
-    chunks: dict[tuple[str, str, bool], Chunk] = field(default_factory=dict)
+    chunks: dict[tuple[object, ...], Chunk] = field(default_factory=dict)
+    calls: dict[tuple[object, ...], Chunk] = field(default_factory=dict)
+    """Live calls of one row that may take more pictures of it; of the last row alone."""
+    row: int = 0
     submissions: int = 0
     warnings: dict[str, None] = field(default_factory=dict)
     """Sentences, each once, in order."""
@@ -209,12 +222,16 @@ class Planner:
     def _count_generated(self, item: Item, card: ModelCard, made: Size) -> None:
         totals = self._totals
         totals.generated[card.provider, card.id, made, item.quality] += 1
-        kind = (card.provider, card.id, bool(item.references))
+        if item.row != totals.row:
+            totals.row, totals.calls = item.row, {}
+        call = call_of(item, card)
+        chunks = totals.calls if call else totals.chunks
+        kind = (card.provider, card.id, bool(item.references), *call)
         size_in = len(item.prompt.encode()) + ENVELOPE_BYTES
         size_out = card.expected_output_bytes(made)
-        chunk = totals.chunks.get(kind)
+        chunk = chunks.get(kind)
         if chunk is None or not chunk.add(size_in, size_out):
-            chunk = totals.chunks[kind] = Chunk(card, Lane(item.lane), self._policy)
+            chunk = chunks[kind] = Chunk(card, Lane(item.lane), self._policy)
             chunk.add(size_in, size_out)
             totals.submissions += 1
 

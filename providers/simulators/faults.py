@@ -53,6 +53,9 @@ class Faults:
     """Prompt tokens that may wait in batches at once; a batch above it fails; 0 allows any number."""
     lost_reply_after_create: int = 0
     """This many creates succeed at the vendor, and the connection is cut before the reply."""
+    short_answers: int = 0
+    """This many calls for several pictures make, and charge for, one less (where a call may ask for several
+    pictures of one prompt: xAI, Recraft)."""
     lost_reply_live: int = 0
     """This many live calls are executed and billed, and the connection is cut before the reply."""
     cut_connection: int = 0

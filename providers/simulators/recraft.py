@@ -215,10 +215,11 @@ class RecraftSimulator(Simulator):
     def _execute(self, ask: Ask) -> dict[str, Any]:
         """The vendor's answer to one call, billed. Raises Refused; then nothing is billed."""
         self._judge(ask)
-        seeds = [self._seed(ask) for _ in range(ask.n)]
+        number = ask.n - (ask.n > 1 and self.faults.take("short_answers"))
+        seeds = [self._seed(ask) for _ in range(number)]
         pictures = list(self.in_parallel(lambda seed: self._picture(ask, seed), seeds))
         now, price = self.clock(), Decimal(ask.model.units) / UNITS_PER_USD
-        units = ask.n * ask.model.units
+        units = number * ask.model.units
         with self._lock:
             self._spent += units
         for _ in pictures:

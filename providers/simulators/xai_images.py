@@ -263,12 +263,16 @@ class Studio:
         self._stumble(ask, lane)
         now, price = self._simulator.clock(), Decimal(ask.ticks_each) / TICKS_PER_USD
         verdict = self._verdict(ask)
-        pictures = [None if verdict else self._picture(ask) for _ in range(ask.n)]
+        faults = self._simulator.faults
+        number = ask.n - (ask.n > 1 and faults.take("short_answers"))
+        pictures = [None if verdict else self._picture(ask) for _ in range(number)]
+        if number > 1 and faults.take("held_back"):
+            pictures[number // 2] = None
         for _ in pictures:
             self._simulator.ledger.bill(
                 Billed(lane, custom_id, batch_id, ask.prompt, ask.model, ask.size, ask.quality, price, now)
             )
-        ticks = ask.ticks_each * ask.n
+        ticks = ask.ticks_each * number
         if verdict == "refused":
             raise Refused(
                 400,

@@ -16,6 +16,8 @@ class XAIFaults(Faults):
     """How long a picture's link lives."""
     dead_links: int = 0
     """This many requests for pictures answer 404 although the link should live."""
+    held_back: int = 0
+    """Of this many live calls for several pictures moderation holds one back; it is charged all the same."""
     creates_per_second: int = 2
     """Batches a team may create in a second before 429s begin; 0 allows any number."""
     page_most: int = 1_000

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -18,6 +18,7 @@ from providers.base import (
     Refused,
     TellOperator,
 )
+from providers.together import alike
 from providers.wire.client import PICTURE_LIMIT, Reply
 from providers.wire.errors import retry_after, whole_call
 from providers.wire.shapes import Unreadable
@@ -96,18 +97,29 @@ class Replies:
         Raises for what every other call would meet as well: a rate limit, the key, the money, an address
         that leads elsewhere. Whatever else is wrong is an answer about the item.
         """
+        return self.drawn_together(reply, prompt, 1, lambda body, _: [outcome(body)])[0]
+
+    def drawn_together(
+        self,
+        reply: Reply,
+        prompt: str,
+        number: int,
+        outcomes: Callable[[Mapping[str, Any], int], Sequence[Made | Failure]],
+    ) -> Sequence[Made | Failure]:
+        """The same for a call that makes `number` pictures of one prompt: an outcome for each."""
         if reply.ok and reply.too_long:
-            words = f"the answer is longer than {PICTURE_LIMIT // 1024**2} MiB and was not read"
-            return Failure(FailureKind.UNKNOWN, "too_long", words, Billed.YES)
+            words = f"the answer is longer than {number * PICTURE_LIMIT // 1024**2} MiB and was not read"
+            return alike(Failure(FailureKind.UNKNOWN, "too_long", words, Billed.YES), number)
         if reply.ok:
             try:
-                return outcome(reply.parsed())
+                return outcomes(reply.parsed(), number)
             except Unreadable as problem:
-                return Failure(FailureKind.UNKNOWN, "unreadable", f"the answer is {problem}", Billed.UNKNOWN)
+                words = f"the answer is {problem}"
+                return alike(Failure(FailureKind.UNKNOWN, "unreadable", words, Billed.UNKNOWN), number)
         failed = self.failure(reply, prompt)
         if failed.kind in _STOPS_ALL or 300 <= reply.status < 400:
             raise self.refusal(reply, "the picture", creates=True, prompt=prompt)
-        return replace(failed, retry_after=self._wait(reply, failed))
+        return alike(replace(failed, retry_after=self._wait(reply, failed)), number)
 
     def _wait(self, reply: Reply, failed: Failure) -> timedelta | None:
         """The pause the failure asks for itself, or the one in the headers."""

@@ -153,6 +153,11 @@ def content_of(subject: Subject, outcome: Made | Failure) -> bytes:
     return subject.provider.fetch(picture.locator)
 
 
+def same(subject: Subject, number: int, lane: Lane = Lane.LIVE, prompt: str = "the same") -> Outgoing:
+    """A submission of one request under several keys."""
+    return outgoing(subject, [prompt] * number, lane)
+
+
 class ProviderContract:
     """For every adapter. A subclass gives the fixture `subject`."""
 
@@ -462,6 +467,27 @@ class NetworkContract(ProviderContract):
                 pytest.raises(MaybeAccepted),
             ):
                 live(subject, "lost", p)
+
+    def test_one_live_call_makes_as_many_pictures_as_the_card_says(self, subject: Subject) -> None:
+        card = subject.provider.models[subject.model]
+        most = card.images_per_call
+        with pytest.raises(Refused) as refused:
+            subject.provider.submit(same(subject, most + 1))
+        assert refused.value.failure.billed is Billed.NO
+        with pytest.raises(Refused):
+            subject.provider.submit(outgoing(subject, ["one", "another"], Lane.LIVE))
+        assert subject.bills() == []
+        if most == 1:
+            return
+        answer = subject.provider.submit(same(subject, most))
+        assert isinstance(answer, Answered)
+        assert [result.key for result in answer.results] == [f"item-{n}" for n in range(most)], "in order"
+        made = by_key(answer.results)
+        pictures = {content_of(subject, outcome) for outcome in made.values()}
+        assert len(pictures) == most, "each item has a picture of its own"
+        told = [outcome.cost_usd for outcome in made.values() if outcome.cost_usd is not None]
+        assert sum(told) == sum(bill.price for bill in subject.bills())
+        assert len(subject.bills()) == most
 
     def test_a_live_call_is_sent_once(self, subject: Subject) -> None:
         with self.behind(subject, lambda _: Answer(500, b"{}")) as (provider, meddler):

@@ -15,11 +15,12 @@ import httpx
 import pytest
 from jsonschema import Draft202012Validator
 from provider_contract import Subject as Bench
-from provider_contract import live
+from provider_contract import live, same
 
 from providers import recraft_answers as answers
 from providers import recraft_requests as requests
 from providers.base import (
+    Answered,
     AskAgain,
     Billed,
     Failure,
@@ -241,6 +242,22 @@ def test_a_success_without_a_picture_is_none(said: Any, billed: Billed) -> None:
     assert (outcome.kind, outcome.code, outcome.billed) == (K.UNKNOWN, "no_picture", billed)
 
 
+@pytest.mark.parametrize(
+    ("said", "kinds", "costs"),
+    [
+        ({"data": [b64(PNG)] * 3, "credits": 105}, ["", "", ""], ["0.035"] * 3),
+        ({"data": [b64(PNG), b64(b"<html>"), b64(PNG)], "credits": 105}, ["", K.UNKNOWN, ""], ["0.035"] * 3),
+        ({"data": [b64(PNG)] * 2, "credits": 70}, ["", "", K.UNKNOWN], ["0.035", "0.035", "0"]),
+        ({"data": [], "credits": 100}, [K.UNKNOWN] * 3, ["0.033333334", "0.033333333", "0.033333333"]),
+        ({"data": [b64(PNG)]}, ["", K.UNKNOWN, K.UNKNOWN], [None] * 3),
+    ],
+)
+def test_of_several_pictures_each_has_its_share(said: Any, kinds: list[str], costs: list[str | None]) -> None:
+    outcomes = answers.outcomes(said, 3, vector=False)
+    assert ["" if isinstance(outcome, Made) else outcome.kind for outcome in outcomes] == kinds
+    assert [outcome.cost_usd for outcome in outcomes] == [c if c is None else Decimal(c) for c in costs]
+
+
 # --- against the simulated vendor on its bad days -------------------------------------------------------
 
 
@@ -334,3 +351,13 @@ def test_a_link_is_followed_while_it_lives() -> None:
         vendor.faults.turn("url_seconds", 0)
         with pytest.raises(Gone):
             bench.provider.fetch(locator)
+
+
+def test_a_call_that_makes_fewer_pictures_than_were_asked_for_keeps_those() -> None:
+    with running("short_answers=1") as (bench, vendor):
+        answered = bench.provider.submit(same(bench, 4))
+        assert isinstance(answered, Answered)
+        outcomes = [result.outcome for result in answered.results]
+        assert [isinstance(outcome, Made) for outcome in outcomes] == [True, True, True, False]
+        assert sum(outcome.cost_usd or 0 for outcome in outcomes) == Decimal("0.105")
+        assert sum(bill.price for bill in vendor.billed) == Decimal("0.105")

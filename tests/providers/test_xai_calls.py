@@ -8,7 +8,9 @@ import json
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -218,10 +220,69 @@ def test_words_that_quote_the_key_or_the_prompt_are_not_passed_on() -> None:
     assert "zebracorn" not in f"{outcome}"
 
 
-def test_a_live_submission_of_two_is_refused_before_it_is_sent() -> None:
+def several(answer: Answer, number: int = 3) -> tuple[list[Made | Failure], Asked]:
+    """What a call for several pictures of one prompt comes to, and the call."""
+    with vendor(lambda _: answer) as (provider, server, _):
+        answered = provider.submit(sent(Lane.LIVE, count=number))
+    assert isinstance(answered, Answered)
+    assert [result.key for result in answered.results] == [f"k{n}" for n in range(number)]
+    (asked,) = server.requests
+    return [result.outcome for result in answered.results], asked
+
+
+def pictures(*shown: dict[str, Any], ticks: int | None = None) -> Answer:
+    usage = {} if ticks is None else {"usage": {"cost_in_usd_ticks": ticks}}
+    return reply({"data": list(shown), **usage})
+
+
+LINK = {"url": "https://imgen.x.ai/a.jpeg"}
+HELD = {"respect_moderation": False}
+
+
+def test_several_pictures_are_one_call_that_says_how_many() -> None:
+    outcomes, asked = several(pictures(LINK, LINK, LINK, ticks=1_800_000_000))
+    assert json.loads(asked.body)["n"] == 3
+    assert all(isinstance(outcome, Made) for outcome in outcomes)
+
+
+@pytest.mark.parametrize(
+    ("answer", "kinds", "costs"),
+    [
+        # 0.2 / 3 = 0.066666666 and the rest of a billionth for the first.
+        (pictures(LINK, LINK, LINK, ticks=2_000_000_000), ["", "", ""],
+         ["0.066666668", "0.066666666", "0.066666666"]),
+        # Held back is charged like the others.
+        (pictures(LINK, HELD, LINK, ticks=1_800_000_000), ["", K.CONTENT_POLICY, ""], ["0.06"] * 3),
+        # One did not come: the two that did cost what was told.
+        (pictures(LINK, LINK, ticks=1_200_000_000), ["", "", K.UNKNOWN], ["0.06", "0.06", "0"]),
+        (pictures(LINK), ["", K.UNKNOWN, K.UNKNOWN], [None] * 3),
+        # None came and it was charged: the money is somebody's.
+        (pictures(ticks=1_800_000_000), [K.UNKNOWN] * 3, ["0.06"] * 3),
+        # More than were asked for: nobody's.
+        (pictures(*[LINK] * 5, ticks=1_800_000_000), ["", "", ""], ["0.06"] * 3),
+        # The refusal of the whole call tells what all of it cost.
+        (reply({"code": "imagine:content-moderated", "error": "Rejected by content moderation.",
+                "usage": {"cost_in_usd_ticks": 1_800_000_000}}, 400), [K.CONTENT_POLICY] * 3, ["0.06"] * 3),
+        (error(500), [K.SERVER_ERROR] * 3, [None] * 3),
+    ],
+)  # fmt: skip
+def test_each_picture_has_its_outcome_and_its_share_of_the_cost(
+    answer: Answer, kinds: list[str], costs: list[str | None]
+) -> None:
+    outcomes, _ = several(answer)
+    assert ["" if isinstance(outcome, Made) else outcome.kind for outcome in outcomes] == kinds
+    assert [outcome.cost_usd for outcome in outcomes] == [c if c is None else Decimal(c) for c in costs]
+    for outcome, cost in zip(outcomes, costs, strict=True):
+        if isinstance(outcome, Failure) and cost is not None:
+            assert outcome.billed is (Billed.YES if Decimal(cost) else Billed.NO)
+
+
+@pytest.mark.parametrize(("count", "words"), [(11, "at most 10"), (0, "at most 10")])
+def test_more_pictures_than_a_call_makes_are_refused_before_it_is_sent(count: int, words: str) -> None:
     with vendor(lambda _: NOTHING) as (provider, server, _):
-        with pytest.raises(Refused, match="one picture at a time"):
-            provider.submit(sent(Lane.LIVE, count=2))
+        out = sent(Lane.LIVE, count=count or 1)
+        with pytest.raises(Refused, match=words):
+            provider.submit(out if count else replace(out, open=io.BytesIO))
         assert server.requests == []
 
 
