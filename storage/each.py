@@ -76,26 +76,24 @@ class ItemMove:
 def move_submissions(
     c: Connection, event: SubmissionEvent, ids: Sequence[str], at: datetime, **values: Any
 ) -> set[str]:
-    """Those submissions to which the event applies, with history; which ones moved."""
+    """Those submissions, at most `IN_LIST`, to which the event applies, with history; which ones moved."""
     moves = sources(event)
     (to,) = set(moves.values())
-    moved: set[str] = set()
-    for some in _slices(ids):
-        chosen = and_(SUBMISSION.c.id.in_(some), SUBMISSION.c.state.in_(list(moves)))
-        moved |= set(c.execute(select(SUBMISSION.c.id).where(chosen)).scalars())
-        history = select(
-            literal(at, Utc()),
-            SUBMISSION.c.job_id,
-            literal("submission"),
-            SUBMISSION.c.id,
-            literal(event.value),
-            SUBMISSION.c.state,
-            literal(to.value),
-            literal(""),
-        ).where(chosen)
-        names = ["at", "job_id", "subject", "subject_id", "event", "from_state", "to_state", "note"]
-        c.execute(insert(EVENT).from_select(names, history))
-        c.execute(update(SUBMISSION).where(chosen).values(state=to.value, **values))
+    chosen = and_(SUBMISSION.c.id.in_(ids), SUBMISSION.c.state.in_(list(moves)))
+    moved = set(c.execute(select(SUBMISSION.c.id).where(chosen)).scalars())
+    history = select(
+        literal(at, Utc()),
+        SUBMISSION.c.job_id,
+        literal("submission"),
+        SUBMISSION.c.id,
+        literal(event.value),
+        SUBMISSION.c.state,
+        literal(to.value),
+        literal(""),
+    ).where(chosen)
+    names = ["at", "job_id", "subject", "subject_id", "event", "from_state", "to_state", "note"]
+    c.execute(insert(EVENT).from_select(names, history))
+    c.execute(update(SUBMISSION).where(chosen).values(state=to.value, **values))
     return moved
 
 
@@ -134,12 +132,20 @@ def settle_each(c: Connection, answers: Sequence[tuple[Submission, Outcome, date
         for place, (submission, outcome, at) in enumerate(answers)
         if place in moved
     ]
-    _update_each(c, ATTEMPT, ("job_id", "item", "send"), lines)
+    update_each(c, ATTEMPT, ("job_id", "item", "send"), lines)
     return len(lines)
 
 
 def move_each(c: Connection, moves: Sequence[ItemMove], at: datetime | None) -> set[int]:
     """The places, in `moves`, of the items that moved. One that has moved meanwhile is left alone."""
+    moved: set[int] = set()
+    for start in range(0, len(moves), IN_LIST):
+        some = moves[start : start + IN_LIST]
+        moved |= {start + place for place in _move_some(c, some, at)}
+    return moved
+
+
+def _move_some(c: Connection, moves: Sequence[ItemMove], at: datetime | None) -> set[int]:
     found = _found(c, moves)
     moved: set[int] = set()
     rows: list[dict[str, Any]] = []
@@ -157,22 +163,25 @@ def move_each(c: Connection, moves: Sequence[ItemMove], at: datetime | None) -> 
         if move.counts:
             row["attempts"] = known.attempts + 1
         rows.append({**row, **move.values})
-        history.append(
-            {
-                "at": at,
-                "job_id": move.job_id,
-                "subject": "item",
-                "subject_id": str(move.number),
-                "event": move.event.value,
-                "from_state": known.state,
-                "to_state": to.value,
-                "note": move.note,
-            }
-        )
+        history.append(_line(move, known.state, to.value, at))
     if history:
         c.execute(insert(EVENT), history)
-    _update_each(c, ITEM, ("job_id", "number"), rows)
+    update_each(c, ITEM, ("job_id", "number"), rows)
     return moved
+
+
+def _line(move: ItemMove, was: str, to: str, at: datetime | None) -> dict[str, Any]:
+    """A line of history."""
+    return {
+        "at": at,
+        "job_id": move.job_id,
+        "subject": "item",
+        "subject_id": str(move.number),
+        "event": move.event.value,
+        "from_state": was,
+        "to_state": to,
+        "note": move.note,
+    }
 
 
 def _found(c: Connection, moves: Sequence[ItemMove]) -> dict[tuple[str, int], Row[Any]]:
@@ -185,8 +194,7 @@ def _found(c: Connection, moves: Sequence[ItemMove]) -> dict[tuple[str, int], Ro
     return {
         (row.job_id, row.number): row
         for job_id, theirs in numbers.items()
-        for some in _slices(theirs)
-        for row in c.execute(query.where(ITEM.c.job_id == job_id, ITEM.c.number.in_(some)))
+        for row in c.execute(query.where(ITEM.c.job_id == job_id, ITEM.c.number.in_(theirs)))
     }
 
 
@@ -198,7 +206,7 @@ def _as_found(known: Row[Any], move: ItemMove) -> bool:
     )
 
 
-def _update_each(c: Connection, tbl: Table, keys: tuple[str, ...], rows: Iterable[Mapping[str, Any]]) -> None:
+def update_each(c: Connection, tbl: Table, keys: tuple[str, ...], rows: Iterable[Mapping[str, Any]]) -> None:
     """Set each row's columns where its keys are; rows that set the same columns share a statement."""
     alike: dict[tuple[str, ...], list[dict[str, Any]]] = {}
     for row in rows:
@@ -208,7 +216,3 @@ def _update_each(c: Connection, tbl: Table, keys: tuple[str, ...], rows: Iterabl
         where = and_(*(tbl.c[key] == its[key] for key in keys))
         values = {name: its[name] for name in names if name not in keys}
         c.execute(update(tbl).where(where).values(values), some)
-
-
-def _slices(values: Sequence[Any]) -> Iterable[Sequence[Any]]:
-    return (values[start : start + IN_LIST] for start in range(0, len(values), IN_LIST))

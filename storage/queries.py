@@ -9,10 +9,11 @@ from decimal import Decimal
 
 from sqlalchemy import and_, func, or_, select
 
-from storage.reading import PAGE, Reader, record_of
+from storage.reading import PAGE, record_of
 from storage.records import Attempt, Event, Item, Job, Ledger, Row, Submission
 from storage.states import FINAL_ITEMS, LIVE_SUBMISSIONS, ItemState, JobState, SubmissionState
 from storage.tables import table
+from storage.under_way import UnderWay
 
 JOB, ROW, ITEM, ATTEMPT = table("job"), table("row"), table("item"), table("attempt")
 SUBMISSION, EVENT = table("submission"), table("event")
@@ -54,7 +55,7 @@ class Probing:
     """Answers of items, by outcome."""
 
 
-class Queries(Reader):
+class Queries(UnderWay):
     """The reading side of the data store."""
 
     # --- jobs and rows -----------------------------------------------------------------------------
@@ -217,8 +218,13 @@ class Queries(Reader):
     def submission(self, submission_id: str) -> Submission | None:
         return self._one(Submission, select(SUBMISSION).where(SUBMISSION.c.id == submission_id))
 
-    def submissions(self, job_id: str) -> Sequence[Submission]:
+    def submissions(
+        self, job_id: str, states: Iterable[SubmissionState] | None = None
+    ) -> Sequence[Submission]:
+        """Oldest first. A job in the live lane has one for each call: name the states where you can."""
         query = select(SUBMISSION).where(SUBMISSION.c.job_id == job_id)
+        if states is not None:
+            query = query.where(SUBMISSION.c.state.in_(list(states)))
         return self._all(Submission, query.order_by(SUBMISSION.c.created_at, SUBMISSION.c.id))
 
     def due_submissions(
@@ -239,6 +245,24 @@ class Queries(Reader):
         with self._reading() as c:
             now_open, sent = c.execute(query).one()
         return now_open, sent
+
+    def enqueued_tokens(self, provider: str, model: str) -> int:
+        """Input tokens of a model's batches that are at the provider now."""
+        query = select(func.coalesce(func.sum(SUBMISSION.c.tokens), 0)).where(
+            SUBMISSION.c.state.in_([SubmissionState.SENDING, SubmissionState.OPEN]),
+            SUBMISSION.c.provider == provider,
+            SUBMISSION.c.model == model,
+        )
+        with self._reading() as c:
+            return int(c.execute(query).scalar_one())
+
+    def lost_sizes(self, submission_ids: Iterable[str]) -> Mapping[str, int]:
+        """How many items each of these submissions had whose results could not be had."""
+        query = select(SUBMISSION.c.id, SUBMISSION.c.count).where(
+            SUBMISSION.c.id.in_(list(submission_ids)), SUBMISSION.c.state == SubmissionState.LOST
+        )
+        with self._reading() as c:
+            return {submission_id: size for submission_id, size in c.execute(query)}
 
     def answers(self, submission_id: str) -> tuple[int, int]:
         """How many of a submission's items were made, and how many failed."""
@@ -324,7 +348,9 @@ class Queries(Reader):
         counts = select(
             func.count().filter(state == SubmissionState.PREPARED),
             func.count().filter(and_(sent, state.in_([SubmissionState.SENDING, SubmissionState.OPEN]))),
-            func.count().filter(and_(sent, state.in_([SubmissionState.OPEN, SubmissionState.SETTLED]))),
+            func.count().filter(
+                and_(sent, state.in_([SubmissionState.OPEN, SubmissionState.SETTLED, SubmissionState.LOST]))
+            ),
             func.count().filter(
                 and_(sent, state == SubmissionState.PREPARED, SUBMISSION.c.held_for.in_(list(kinds)))
             ),

@@ -145,22 +145,21 @@ class Store:
         """
         with self._writer.transaction() as c:
             c.execute(insert(SUBMISSION), [columns(submission) for submission, _ in pairs])
-            for submission, packed in pairs:
-                moved = 0
-                for start in range(0, len(packed), IN_LIST):
-                    numbers = ITEM.c.number.in_([p.number for p in packed[start : start + IN_LIST]])
-                    moved += move_items(
-                        c,
-                        ItemEvent.PACK,
-                        [ITEM.c.job_id == submission.job_id, numbers],
-                        at,
-                        note=submission.id,
-                        submission_id=submission.id,
-                        sends=ITEM.c.sends + 1,
-                    )
-                if moved != len(packed):
-                    lost = len(packed) - moved
-                    raise StaleTransitionError(f"{lost} of {len(packed)} items moved meanwhile")
+            moves = [
+                ItemMove(
+                    submission.job_id,
+                    p.number,
+                    p.send - 1,
+                    ItemEvent.PACK,
+                    note=submission.id,
+                    values={"submission_id": submission.id, "sends": p.send},
+                )
+                for submission, packed in pairs
+                for p in packed
+            ]
+            moved = len(move_each(c, moves, at))
+            if moved != len(moves):
+                raise StaleTransitionError(f"{len(moves) - moved} of {len(moves)} items moved meanwhile")
             c.execute(
                 insert(ATTEMPT),
                 [
@@ -252,6 +251,15 @@ class Store:
         """The provider took none of it and billed nothing; `outcomes` says what each item does next."""
         with self._writer.transaction() as c:
             move_submission(c, submission, SubmissionEvent.REFUSE, at, due_at=None, ended_at=at, note=note)
+            settle_each(c, [(submission, outcome, at) for outcome in outcomes])
+
+    def lose(self, submission: Submission, outcomes: Sequence[Outcome], at: datetime, **values: Any) -> None:
+        """Its results cannot be had; `outcomes` says what each item without an answer does next.
+
+        One transaction: an item that waits again is never seen without how its submission ended.
+        """
+        with self._writer.transaction() as c:
+            move_submission(c, submission, SubmissionEvent.LOSE, at, due_at=None, ended_at=at, **values)
             settle_each(c, [(submission, outcome, at) for outcome in outcomes])
 
     def doubt(self, submission: Submission, at: datetime, note: str) -> None:

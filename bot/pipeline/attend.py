@@ -145,6 +145,6 @@ _KINDS: Mapping[str, FailureKind] = {kind.value: kind for kind in FailureKind}
 def _expiring(ctx: Context, job: Job) -> list[ExpiringResults]:
     return [
         ExpiringResults(sent.id, sent.provider, sent.count, sent.results_expire_at)
-        for sent in ctx.queries.submissions(job.id)
-        if sent.state is SubmissionState.OPEN and sent.results_expire_at is not None
+        for sent in ctx.queries.submissions(job.id, [SubmissionState.OPEN])
+        if sent.results_expire_at is not None
     ]
