@@ -148,6 +148,8 @@ class Submission:
     count: int
     byte_size: int
     created_at: datetime
+    tokens: int = 0
+    """Estimated input tokens, which some vendors limit in what waits for them; 0 for a live call."""
     handle: Mapping[str, Any] | None = None
     tries: int = 0
     sent_at: datetime | None = None

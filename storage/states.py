@@ -121,6 +121,8 @@ class SubmissionState(StrEnum):
     """Every item has its answer."""
     REFUSED = "refused"
     """The provider took none of it; nothing was billed."""
+    LOST = "lost"
+    """Its results cannot be had, though they may be billed. What is sent again of it goes in halves."""
     IN_DOUBT = "in_doubt"
     WITHDRAWN = "withdrawn"
     """Cancelled before it was sent."""
@@ -134,6 +136,8 @@ class SubmissionEvent(StrEnum):
     ANSWER = "answer"
     """A synchronous API answered the call itself."""
     END = "end"
+    LOSE = "lose"
+    """The provider no longer has the results, or they could not be read for too long."""
     REFUSE = "refuse"
     DOUBT = "doubt"
     WITHDRAW = "withdraw"
@@ -227,6 +231,7 @@ SUBMISSION_MOVES: Mapping[tuple[SubmissionState, SubmissionEvent], SubmissionSta
     (S.SENDING, SE.REFUSE): S.REFUSED,
     (S.SENDING, SE.DOUBT): S.IN_DOUBT,
     (S.OPEN, SE.END): S.SETTLED,
+    (S.OPEN, SE.LOSE): S.LOST,
     (S.OPEN, SE.REFUSE): S.REFUSED,
 }
 

@@ -214,6 +214,7 @@ class SubmissionTable(SQLModel, table=True):
     payload_key: str
     count: int
     byte_size: int
+    tokens: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
     handle: dict[str, Any] | None = Field(default=None, sa_type=JSON)
     tries: int = 0
     created_at: datetime = Field(sa_type=Utc)
