@@ -125,7 +125,7 @@ def inspect(master: bytes, wanted: Checks) -> Verdict:
     if wanted.size and (words := _size_words(image.size, wanted.size, vector=vector)):
         flags.append(Flag(Code.WRONG_SIZE, words))
     small = _small(image)
-    ground = _ground(small, wanted.background) if wanted.background else None
+    ground = ground_share(small, wanted.background) if wanted.background else None
     seen = _opaque(small)
     softness = softness_px(seen)
     empty = _share_unlike_the_median(seen) < EMPTY_SHARE
@@ -231,8 +231,10 @@ def _share_unlike_the_median(image: Image.Image) -> float:
     return _share_off(small, (red, green, blue), SAME_COLOUR)
 
 
-def _ground(image: Image.Image, asked: str) -> float:
-    """The share of the border that has the asked colour, or is see-through where that was asked."""
+def ground_share(image: Image.Image, asked: str, delta: int = GROUND_DELTA) -> float:
+    """The share of the border of an RGB or RGBA picture that is within `delta` levels of the asked colour, or
+    see-through where `transparent` was asked.
+    """
     ring = max(1, round(min(image.size) * RING))
     width, height = image.size
     strips = (
@@ -248,7 +250,7 @@ def _ground(image: Image.Image, asked: str) -> float:
         red, green, blue = ImageColor.getrgb(asked)[:3]
         white = Image.new("RGB", image.size, "#ffffff")  # what a see-through border is shown on
         white.paste(image, mask=image.getchannel("A") if has_alpha(image) else None)
-        clear = [1 - _share_off(white.crop(box), (red, green, blue), GROUND_DELTA) for box in strips]
+        clear = [1 - _share_off(white.crop(box), (red, green, blue), delta) for box in strips]
     return sum(share * area for share, area in zip(clear, areas, strict=True)) / max(1, sum(areas))
 
 

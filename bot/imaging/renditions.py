@@ -11,6 +11,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from bot.imaging.colour import to_srgb
 from bot.imaging.disclosure import has_c2pa, read_disclosure, term_for, xmp_packet
+from bot.imaging.focus import CENTRE, Point, crop_box, focal_point
 from bot.imaging.pictures import MAX_PIXELS, NotAPicture, has_alpha, open_picture
 from providers.base import Size
 
@@ -40,9 +41,11 @@ class RenderPolicy:
     """WebP's effort, 0 to 6. Measured: 2 makes half as many pictures again per second for 3% more bytes,
     6 saves 6% of the bytes at two thirds of the speed; 3 gains nothing over 4."""
     fit: Fit = "cover"
-    """When the master's shape differs from the size asked: `cover` crops around the centre, `contain`
+    """When the master's shape differs from the size asked: `cover` crops around `focus`, `contain`
     pads with `background`, `inside` keeps the shape within the size and never enlarges, `stretch`
     distorts."""
+    focus: Point | Literal["auto"] = CENTRE
+    """What `cover` keeps in the middle as far as the edges allow: a point, or the centre of interest."""
     background: str = "white"
     """A CSS colour, `#rrggbb` or `#rrggbbaa`: padding for `contain`, and what see-through parts of a
     JPEG are filled with."""
@@ -56,6 +59,8 @@ class RenderPolicy:
             raise ValueError(f"quality is {self.quality}; use 1 to 100")
         if not 0 <= self.method <= 6:
             raise ValueError(f"method is {self.method}; use 0 to 6")
+        if self.focus != "auto" and not all(0 <= part <= 1 for part in self.focus):
+            raise ValueError(f"focus is {self.focus}; both parts are from 0 to 1")
         if self.max_pixels < 1:
             raise ValueError(f"max_pixels is {self.max_pixels}; use at least 1")
         ImageColor.getrgb(self.background)  # raises ValueError for a colour it does not know
@@ -81,6 +86,13 @@ def render(master: bytes, size: Size | None = None, policy: RenderPolicy | None 
     ValueError for a size the format cannot hold.
     """
     policy = policy or RenderPolicy()
+    image, notes = fitted(master, size, policy)
+    content = encode(image, policy, master)
+    return Rendition(content, MEDIA_TYPES[policy.format], image.width, image.height, notes)
+
+
+def fitted(master: bytes, size: Size | None, policy: RenderPolicy) -> tuple[Image.Image, tuple[str, ...]]:
+    """The picture as `render` would encode it, and its notes; for who encodes it more than once."""
     _check_target(size, policy)
     image = open_picture(
         master, max_pixels=policy.max_pixels, at_least=(size.width, size.height) if size else None
@@ -92,10 +104,7 @@ def render(master: bytes, size: Size | None = None, policy: RenderPolicy | None 
     image = _on_background(image, size, policy, notes)
     notes.append(colour_note)
     notes.append(_mark_note(master, policy))
-    content = _encode(image, policy, xmp_packet(term_for(master)) if policy.disclosure else b"")
-    return Rendition(
-        content, MEDIA_TYPES[policy.format], image.width, image.height, tuple(note for note in notes if note)
-    )
+    return image, tuple(note for note in notes if note)
 
 
 def _check_target(size: Size | None, policy: RenderPolicy) -> None:
@@ -122,7 +131,8 @@ def _resized(image: Image.Image, size: Size | None, policy: RenderPolicy, notes:
     target = (size.width, size.height)
     match policy.fit:
         case "cover":
-            box = _centre(image.size, size)
+            point = focal_point(image) if policy.focus == "auto" else policy.focus
+            box = crop_box(image.size, target, point)
         case "contain":
             target = _within(image.size, target)
         case "inside":
@@ -146,16 +156,6 @@ def _scaled(
         return image
     # Pillow multiplies alpha in and out by itself, so see-through edges get no dark rim.
     return image.resize(target, Image.Resampling.LANCZOS, box=box, reducing_gap=_REDUCING_GAP)
-
-
-def _centre(of: tuple[int, int], size: Size) -> tuple[float, float, float, float]:
-    """The largest box of the size's shape in the middle of a picture."""
-    width, height = of
-    if width * size.height > height * size.width:
-        kept = height * size.width / size.height
-        return ((width - kept) / 2, 0, (width + kept) / 2, height)
-    kept = width * size.height / size.width
-    return (0, (height - kept) / 2, width, (height + kept) / 2)
 
 
 def _within(of: tuple[int, int], bounds: tuple[int, int]) -> tuple[int, int]:
@@ -197,7 +197,9 @@ def _mark_note(master: bytes, policy: RenderPolicy) -> str:
     return ""
 
 
-def _encode(image: Image.Image, policy: RenderPolicy, xmp: bytes) -> bytes:
+def encode(image: Image.Image, policy: RenderPolicy, master: bytes) -> bytes:
+    """A fitted picture as a file, labelled as its master is unless the policy says otherwise."""
+    xmp = xmp_packet(term_for(master)) if policy.disclosure else b""
     # A fresh info: Pillow's JPEG writer copies a comment from it, the PNG writer a profile.
     image.info = {}
     out = io.BytesIO()
