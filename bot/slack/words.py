@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 from decimal import Decimal
+from math import ceil, floor
 
 from bot.pipeline.plan import LaneQuote
 from bot.watch.words import count, duration, money, unit_price
@@ -43,6 +44,55 @@ def price(quote: LaneQuote) -> str:
     if not quote.high:
         return "price unknown"
     return f"at least {money(quote.low)}, price unknown for {count(quote.unpriced, 'picture')}"
+
+
+def spread(low: Decimal, high: Decimal) -> str:
+    """A price for a button: “$41–46”, “$0.32–0.40”, “$42.13”."""
+    if low == high:
+        return money(low)
+    if high >= WHOLE_DOLLARS_FROM:
+        least, most = floor(low), ceil(high)
+        return f"${least:,}–{most:,}" if least < most else f"${most:,}"
+    least_text, most_text = money(low), money(high)
+    return f"{least_text}–{most_text.removeprefix('$')}" if least_text != most_text else most_text
+
+
+WHOLE_DOLLARS_FROM = Decimal(10)
+"""Of a range this high nobody counts the cents."""
+
+
+def short_price(quote: LaneQuote) -> str:
+    """The quote for a button."""
+    if not quote.unpriced:
+        return spread(quote.low, quote.high)
+    return f"at least {money(quote.low)}" if quote.high else "price unknown"
+
+
+def saving(cheap: LaneQuote, dear: LaneQuote) -> int:
+    """How many per cent the cheaper lane saves, at the highest prices; 0 where a price is not known."""
+    if cheap.unpriced or dear.unpriced or not dear.high:
+        return 0
+    return max(0, floor(100 * (1 - cheap.high / dear.high)))
+
+
+def about(time: timedelta) -> str:
+    """“about 25 min”: rounded up, so that it is not said to the second."""
+    seconds = max(60, ceil(time.total_seconds()))
+    step = 60 if seconds < 600 else 300 if seconds < 5400 else 1800
+    return f"about {duration(timedelta(seconds=ceil(seconds / step) * step))}"
+
+
+HALF_HOUR = 1800
+
+
+def by_when(at: datetime, now: datetime, zone: tzinfo | None) -> str:
+    """“by 08:00”, to the next half hour, for text that Slack does not turn into each reader's own time.
+
+    `zone`: that of the person it is for; None: not known, and UTC is named.
+    """
+    local = datetime.fromtimestamp(ceil(at.timestamp() / HALF_HOUR) * HALF_HOUR, zone or now.tzinfo)
+    day = "" if local.date() == now.astimezone(local.tzinfo).date() else f"{local:%a} "
+    return f"by {day}{local:%H:%M}{'' if zone else ' UTC'}"
 
 
 def usual_time(quote: LaneQuote) -> str:
