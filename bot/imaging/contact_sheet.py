@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import ceil
@@ -14,6 +15,7 @@ from bot.imaging.colour import to_srgb
 from bot.imaging.disclosure import MADE_WITH_A_MODEL, xmp_packet
 from bot.imaging.lettering import fit, length, wrap, write
 from bot.imaging.pictures import NotAPicture, has_alpha, open_picture
+from bot.imaging.sheet_marks import MARK_WORDS, Mark, draw_mark, draw_pill
 from providers.base import Size
 
 CELLS_PER_PAGE: Final = 30
@@ -75,6 +77,10 @@ class Cell:
     outcome: Outcome = "ready"
     reason: str = ""
     """Why there is no picture, in a few words."""
+    mark: Mark | None = None
+    """Where its review stands; None: the sheet is not about review."""
+    version: int = 1
+    """From 2 on it is written on the picture."""
 
 
 def contact_sheet(
@@ -109,21 +115,24 @@ def contact_sheet(
     for index, cell in enumerate(cells):
         left = _MARGIN + index % columns * (card[0] + _GAP)
         top = _HEADER + index // columns * row_height
-        _draw_cell(sheet, draw, cell, (left, top), card)
+        draw_cell(sheet, draw, cell, (left, top), card)
         caption = fit(cell.caption, caption_px, card[0], keep_end=True)
         baseline = (left + card[0] / 2, top + card[1] + _GAP * 0.6 + caption_px * 0.8)
         write(draw, baseline, caption, caption_px, _INK, align="centre")
-    return _under(sheet, MAX_BYTES)
+    return jpeg_under(sheet, MAX_BYTES)
 
 
 def count_words(cells: Sequence[Cell]) -> str:
-    """The cells counted by outcome, as “21 pictures · 2 refused · 1 failed”."""
+    """The cells counted by outcome and by review, as “21 pictures · 2 refused · 14 approved · 7 flagged”."""
     ready = sum(cell.outcome == "ready" for cell in cells)
     words = [f"{ready} picture" if ready == 1 else f"{ready} pictures"]
     for outcome, look in _LOOKS.items():
         count = sum(cell.outcome == outcome for cell in cells)
         if count and outcome != "ready":
             words.append(f"{count} {look.word.lower()}")
+    for mark, word in MARK_WORDS.items():
+        if count := sum(cell.mark == mark for cell in cells):
+            words.append(f"{count} {word}")
     return " · ".join(words)
 
 
@@ -152,7 +161,16 @@ def _draw_header(draw: ImageDraw.ImageDraw, width: int, title: str, counts: str,
     write(draw, (_MARGIN, 98), fit(counts, 22, right - _MARGIN), 22, _GREY)
 
 
-def _draw_cell(sheet: Image.Image, draw: ImageDraw.ImageDraw, cell: Cell, at: Point, card: Point) -> None:
+def draw_cell(
+    sheet: Image.Image,
+    draw: ImageDraw.ImageDraw,
+    cell: Cell,
+    at: Point,
+    card: Point,
+    *,
+    numbered: bool = True,
+) -> None:
+    """One card with its picture, or what stands in for it, and its signs; the caption is the caller's."""
     content = cell.picture() if callable(cell.picture) else cell.picture
     try:
         if content:
@@ -161,7 +179,13 @@ def _draw_cell(sheet: Image.Image, draw: ImageDraw.ImageDraw, cell: Cell, at: Po
             _draw_placeholder(draw, cell, at, card)
     except NotAPicture:
         _draw_placeholder(draw, cell, at, card)
-    _draw_badge(sheet, str(cell.number), at)
+    right = at[0] + card[0] - 10
+    if numbered:
+        draw_pill(sheet, str(cell.number), (at[0] + 10, at[1] + 10))
+    if cell.mark:
+        draw_mark(sheet, cell.mark, (right, at[1] + 10))
+    if cell.version > 1:
+        draw_pill(sheet, f"v{cell.version}", (at[0] + 10, at[1] + card[1] - 10), below=True)
 
 
 def _draw_picture(
@@ -199,7 +223,9 @@ def _draw_placeholder(draw: ImageDraw.ImageDraw, cell: Cell, at: Point, card: Po
     look = _LOOKS[cell.outcome]
     draw.rounded_rectangle((*at, at[0] + card[0] - 1, at[1] + card[1] - 1), 12, look.card)
     word_px, reason_px = max(20, card[0] // 12), max(16, card[0] // 17)
-    lines = wrap(cell.reason, reason_px, card[0] - 36, 4)
+    # A reason often begins with the word above it: "Refused by content rules". It is said once.
+    reason = re.sub(rf"^{look.word}\b[\s,:;.]*", "", cell.reason.lstrip(), count=1, flags=re.IGNORECASE)
+    lines = wrap(reason, reason_px, card[0] - 36, 4)
     middle = at[0] + card[0] / 2
     baseline = at[1] + (card[1] - len(lines) * reason_px * 1.35) / 2 + word_px * 0.35
     write(draw, (middle, baseline), look.word, word_px, look.ink, align="centre", bold=True)
@@ -209,18 +235,7 @@ def _draw_placeholder(draw: ImageDraw.ImageDraw, cell: Cell, at: Point, card: Po
         write(draw, (middle, baseline), line, reason_px, look.ink, align="centre")
 
 
-def _draw_badge(sheet: Image.Image, number: str, at: Point) -> None:
-    """The number on a dark pill that is readable over any picture, with smooth edges."""
-    width, height = max(44, round(length(number, 24)) + 24), 36
-    pill = Image.new("L", (width * 4, height * 4), 0)
-    ImageDraw.Draw(pill).rounded_rectangle((0, 0, width * 4 - 1, height * 4 - 1), height * 2, 255)
-    place = (at[0] + 10, at[1] + 10)
-    sheet.paste(_INK, place, pill.resize((width, height), Image.Resampling.LANCZOS).point(lambda v: v * 0.86))
-    baseline = (place[0] + width / 2, place[1] + height / 2 + 8.5)
-    write(ImageDraw.Draw(sheet), baseline, number, 24, "#ffffff", align="centre")
-
-
-def _under(sheet: Image.Image, limit: int) -> bytes:
+def jpeg_under(sheet: Image.Image, limit: int) -> bytes:
     """The sheet as a JPEG of at most `limit` bytes, as good as that allows."""
     content = b""
     for quality in (88, 80, 70, 60, 45):
