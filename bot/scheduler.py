@@ -26,6 +26,7 @@ EVERY_SECONDS: Mapping[str, float] = {
     "assemble": 0.5,
     "submit": 0.5,
     "poll": 1,
+    "pilots": 1,
     "finish": 1,
     "attend": 2,
     "inbox": 0.3,

@@ -27,10 +27,8 @@ from sqlalchemy import (
 from storage.records import Submission
 from storage.states import (
     ItemEvent,
-    ItemState,
     StaleTransitionError,
     SubmissionEvent,
-    SubmissionState,
     sources,
 )
 from storage.tables import Utc, table
@@ -47,27 +45,6 @@ class Packed:
     send: int
     """Its sending number: one more than before."""
     quoted: Decimal | None
-
-
-def stop_unsent(c: Connection, job_id: str, at: datetime) -> int:
-    """Cancel what a job has not sent; how many items."""
-    unsent = select(SUBMISSION.c.id).where(
-        SUBMISSION.c.job_id == job_id, SUBMISSION.c.state == SubmissionState.PREPARED
-    )
-    stopped = 0
-    for submission_id in list(c.execute(unsent).scalars()):
-        move_one(c, "submission", submission_id, job_id, SubmissionEvent.WITHDRAW, at)
-        stopped += withdraw_items(c, job_id, submission_id, at)
-    idle = ITEM.c.state.in_([ItemState.PLANNED, ItemState.WAITING, ItemState.COPYING])
-    return stopped + move_items(c, ItemEvent.CANCEL, [ITEM.c.job_id == job_id, idle], at)
-
-
-def withdraw_items(c: Connection, job_id: str, submission_id: str, at: datetime) -> int:
-    """Cancel the items of a submission that never left; how many."""
-    not_sent(c, submission_id, at)
-    return move_items(
-        c, ItemEvent.CANCEL, [ITEM.c.job_id == job_id, ITEM.c.submission_id == submission_id], at
-    )
 
 
 def not_sent(c: Connection, submission_id: str, at: datetime) -> None:
@@ -92,13 +69,14 @@ def move_items(
     where: Sequence[ColumnElement[bool]],
     at: datetime,
     note: str | ColumnElement[str] = "",
+    person: str = "",
     **values: Any,
 ) -> int:
     """Every chosen item to which the event applies, with history; how many moved."""
     moves = sources(event)
     (to,) = set(moves.values())
     chosen = and_(ITEM.c.state.in_(list(moves)), *where)
-    write_history(c, chosen, event.value, to, at, note)
+    write_history(c, chosen, event.value, to, at, note, person)
     return c.execute(update(ITEM).where(chosen).values(state=to.value, moved_at=at, **values)).rowcount
 
 
@@ -109,6 +87,7 @@ def write_history(
     to: StrEnum,
     at: datetime,
     note: str | ColumnElement[str],
+    person: str = "",
 ) -> None:
     """A line of history for each chosen item, before it moves."""
     history = select(
@@ -120,14 +99,22 @@ def write_history(
         ITEM.c.state,
         literal(to.value),
         literal(note) if isinstance(note, str) else note,
+        literal(person),
     )
     history = history.where(chosen).order_by(ITEM.c.number)
-    names = ["at", "job_id", "subject", "subject_id", "event", "from_state", "to_state", "note"]
+    names = ["at", "job_id", "subject", "subject_id", "event", "from_state", "to_state", "note", "person"]
     c.execute(insert(EVENT).from_select(names, history))
 
 
 def move_one(
-    c: Connection, subject: str, subject_id: str, job_id: str, event: StrEnum, at: datetime, **values: Any
+    c: Connection,
+    subject: str,
+    subject_id: str,
+    job_id: str,
+    event: StrEnum,
+    at: datetime,
+    person: str = "",
+    **values: Any,
 ) -> StrEnum:
     """A job or a submission, by event; its new state. Raises StaleTransitionError."""
     tbl = JOB if subject == "job" else SUBMISSION
@@ -147,6 +134,7 @@ def move_one(
             from_state=state,
             to_state=to.value,
             note=str(values.get("note", ""))[:200],
+            person=person,
         )
     )
     return to

@@ -17,7 +17,9 @@ from sqlalchemy import (
     update,
 )
 
+from storage import deciding
 from storage.each import IN_LIST, ItemMove, Outcome, move_each, move_submissions, settle_each
+from storage.lanes import Relaned, relane, rush
 from storage.moves import (
     Packed,
     columns,
@@ -26,16 +28,13 @@ from storage.moves import (
     move_submission,
     not_sent,
     of,
-    stop_unsent,
     write_history,
 )
 from storage.records import Item, Job, Row, Submission
 from storage.states import (
-    FINAL_ITEMS,
     ItemEvent,
     ItemState,
     JobEvent,
-    JobState,
     StaleTransitionError,
     SubmissionEvent,
     SubmissionState,
@@ -92,44 +91,95 @@ class Store:
 
     # --- what a person decides ---------------------------------------------------------------------
 
-    def start_job(self, job_id: str, at: datetime, due_at: datetime | None = None) -> None:
-        """PLANNED -> RUNNING: originals wait to be sent, not before `due_at`; duplicates wait for them."""
-        with self._writer.transaction() as c:
-            move_one(c, "job", job_id, job_id, JobEvent.START, at, started_at=at)
-            mine = ITEM.c.job_id == job_id
-            move_items(c, ItemEvent.CONFIRM, [mine, ITEM.c.duplicate_of.is_(None)], at, due_at=due_at or at)
-            move_items(c, ItemEvent.CONFIRM_COPY, [mine, ITEM.c.duplicate_of.is_not(None)], at)
+    def start_job(
+        self,
+        job_id: str,
+        at: datetime,
+        due_at: datetime | None = None,
+        *,
+        person: str = "",
+        relaned: Iterable[Sequence[Relaned]] = (),
+        **values: Any,
+    ) -> None:
+        """PLANNED -> RUNNING: originals wait to be sent, not before `due_at`; duplicates wait for them.
 
-    def cancel_job(self, job_id: str, at: datetime) -> int:
+        `relaned`: items that travel in another lane than planned, page by page; `values`: what that changes
+        in the job.
+        """
+        with self._writer.transaction() as c:
+            deciding.start(c, job_id, at, due_at or at, person, relaned, values)
+
+    def start_pilot(
+        self,
+        job_id: str,
+        at: datetime,
+        sample: Sequence[Relaned],
+        *,
+        person: str = "",
+        relaned: Iterable[Sequence[Relaned]] = (),
+        **values: Any,
+    ) -> None:
+        """PLANNED -> PILOT: the sample waits to be sent now, in its own lane; the rest stays PLANNED."""
+        with self._writer.transaction() as c:
+            deciding.start_pilot(c, job_id, at, person, sample, relaned, values)
+
+    def show_pilot(self, job_id: str, at: datetime) -> None:
+        """PILOT -> PILOT_REVIEW: the sample has come to its end."""
+        with self._writer.transaction() as c:
+            move_one(c, "job", job_id, job_id, JobEvent.SHOW_PILOT, at)
+
+    def go_on(self, job_id: str, at: datetime, due_at: datetime, person: str = "") -> None:
+        """PILOT_REVIEW -> RUNNING: the rest waits to be sent, not before `due_at`; duplicates wait for it."""
+        with self._writer.transaction() as c:
+            deciding.go_on(c, job_id, at, due_at, person)
+
+    def pause_job(self, job_id: str, at: datetime, person: str = "") -> int:
+        """RUNNING -> PAUSED: nothing more is sent; how many items were taken out of submissions that had not
+        left. What is at the provider is awaited.
+        """
+        with self._writer.transaction() as c:
+            return deciding.pause(c, job_id, at, person)
+
+    def resume_job(self, job_id: str, at: datetime, person: str = "") -> None:
+        """PAUSED -> RUNNING: what waits is sent."""
+        with self._writer.transaction() as c:
+            move_one(c, "job", job_id, job_id, JobEvent.RESUME, at, person)
+
+    def cancel_job(self, job_id: str, at: datetime, person: str = "") -> int:
         """Stop what has not left; how many items that were. What is at the provider is awaited."""
         with self._writer.transaction() as c:
-            state = move_one(c, "job", job_id, job_id, JobEvent.CANCEL, at)
-            if state is JobState.CANCELLED:
-                c.execute(update(JOB).where(JOB.c.id == job_id).values(finished_at=at))
-            return stop_unsent(c, job_id, at)
+            return deciding.cancel(c, job_id, at, person)
 
     def stop_unsent(self, job_id: str, at: datetime) -> int:
         """Cancel what a cancelled job would send again; how many items."""
         with self._writer.transaction() as c:
-            return stop_unsent(c, job_id, at)
+            return deciding.stop_unsent(c, job_id, at)
 
-    def reopen(self, job_id: str, states: Iterable[ItemState], at: datetime) -> int:
-        """Send ended items of these states again, because a person asked; how many."""
-        chosen = [state for state in states if state in FINAL_ITEMS and state is not ItemState.STORED]
-        mine = and_(ITEM.c.job_id == job_id, ITEM.c.state.in_(chosen))
-        fresh: dict[str, Any] = {"attempts": 0, "failure_kind": None, "failure_code": None, "reason": None}
+    def reopen(self, job_id: str, states: Iterable[ItemState], at: datetime, person: str = "") -> int:
+        """Send ended items of these states again, because a person asked; how many. A job that had ended goes
+        on, and a pilot that was shown runs again.
+        """
         with self._writer.transaction() as c:
-            moved = move_items(
-                c, ItemEvent.REOPEN, [mine, ITEM.c.duplicate_of.is_(None)], at, due_at=at, **fresh
-            )
-            moved += move_items(
-                c, ItemEvent.REOPEN_COPY, [mine, ITEM.c.duplicate_of.is_not(None)], at, **fresh
-            )
-            if moved:
-                state = c.execute(select(JOB.c.state).where(JOB.c.id == job_id)).scalar_one()
-                if state in (JobState.FINISHED, JobState.CANCELLED):
-                    move_one(c, "job", job_id, job_id, JobEvent.REOPEN, at, finished_at=None)
-        return moved
+            return deciding.reopen(c, job_id, states, at, person)
+
+    def approve_rush(self, job_id: str, at: datetime, person: str = "") -> bool:
+        """The live lane's cost is approved, should the deadline ask for it; False if it was before."""
+        with self._writer.transaction() as c:
+            return deciding.approve_rush(c, job_id, at, person)
+
+    # --- what the clock decides --------------------------------------------------------------------
+
+    def rush_job(self, job_id: str, at: datetime) -> bool:
+        """The deadline is near: batches at the provider are to be cancelled, and asked about now. Set once;
+        False if it was before.
+        """
+        with self._writer.transaction() as c:
+            return rush(c, job_id, at)
+
+    def relane(self, job_id: str, items: Sequence[Relaned], at: datetime, note: str) -> int:
+        """Items that wait travel in another lane; how many. One that has moved meanwhile is left alone."""
+        with self._writer.transaction() as c:
+            return relane(c, job_id, [items], ItemState.WAITING, at, note)
 
     def finish_job(self, job_id: str, at: datetime) -> None:
         """Nothing is under way any more."""

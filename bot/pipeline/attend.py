@@ -6,10 +6,18 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from bot.pipeline.breaker import LASTING, OUTAGE, UNREACHABLE
-from bot.pipeline.start import first_due
+from bot.pipeline.cadence import first_due
 from bot.runtime import Context
 from bot.watch.alerts import Alert, Rule, job_alerts, provider_alerts, provider_key
-from bot.watch.facts import Example, ExpiringResults, FailureGroup, JobFacts, PausedProvider, Quote
+from bot.watch.facts import (
+    Example,
+    ExpiringResults,
+    FailureGroup,
+    JobFacts,
+    LostResults,
+    PausedProvider,
+    Quote,
+)
 from bot.watch.rates import Tally, Timing
 from providers.base import FailureKind
 from storage.records import Incident, Job, Pause
@@ -117,6 +125,7 @@ def facts(ctx: Context, job: Job) -> JobFacts:
         failures=tuple(_failures(ctx, job)),
         quote=Quote(job.quoted_low, job.quoted_high),
         expiring=tuple(_expiring(ctx, job)),
+        lost=tuple(_lost(ctx, job)),
     )
 
 
@@ -140,6 +149,13 @@ def _failures(ctx: Context, job: Job) -> list[FailureGroup]:
 
 
 _KINDS: Mapping[str, FailureKind] = {kind.value: kind for kind in FailureKind}
+
+
+def _lost(ctx: Context, job: Job) -> list[LostResults]:
+    return [
+        LostResults(sent.provider, sent.count - sent.completed, sent.note)
+        for sent in ctx.queries.submissions(job.id, [SubmissionState.LOST])
+    ]
 
 
 def _expiring(ctx: Context, job: Job) -> list[ExpiringResults]:

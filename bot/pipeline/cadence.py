@@ -11,7 +11,9 @@ from __future__ import annotations
 from collections.abc import MutableMapping
 from datetime import datetime, time, timedelta
 
+from bot.config import Policy
 from providers.catalogue import Limits, ModelCard
+from storage.records import Job
 
 BURST_SECONDS = 6
 """A limit by the minute lets this share of it go at once; one by the second never more than half."""
@@ -80,3 +82,10 @@ def off_peak(now: datetime, begins: time, ends: time) -> datetime:
         return now
     today = datetime.combine(now.date(), begins, tzinfo=now.tzinfo)
     return today if today > now else today + timedelta(days=1)
+
+
+def first_due(job: Job, policy: Policy, started: datetime) -> datetime:
+    """When a job started then begins to be sent."""
+    if not job.spec.get("off_peak"):
+        return started
+    return off_peak(started, policy.off_peak_from, policy.off_peak_until)

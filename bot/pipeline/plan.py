@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 
 from bot.config import Policy
@@ -15,6 +15,9 @@ from bot.watch.words import count, money
 from providers.base import Lane
 from providers.catalogue import Cards, ModelCard, load
 from storage.records import Item
+
+LIVE_WINDOW_SECONDS = 600
+"""A live job is not called late before this, however small it is."""
 
 OTHERS = "`imgbatch doctor` says which keys would add others"
 
@@ -165,6 +168,15 @@ def usual_seconds(lane: Lane, cards: Sequence[ModelCard], models: Mapping[str, i
         return -(-calls // card.limits.concurrency) * card.typical_call.total_seconds()
 
     return int(max(seconds(card) for card in cards))
+
+
+def window_of(lane: Lane, cards: Sequence[ModelCard], quote: LaneQuote) -> int:
+    """Seconds after which a job is late: the longest window its vendors promise; live, four times what it
+    usually takes.
+    """
+    if lane is Lane.LIVE:
+        return max(LIVE_WINDOW_SECONDS, 4 * quote.seconds)
+    return int(max((card.window for card in cards), default=timedelta(0)).total_seconds())
 
 
 def keep_budget(plan: Plan, spec: JobSpec, policy: Policy) -> None:

@@ -9,6 +9,7 @@ from bot.pipeline.assemble import assemble
 from bot.pipeline.attend import attend
 from bot.pipeline.collect import collect
 from bot.pipeline.finish import finish
+from bot.pipeline.pilot import pilots
 from bot.pipeline.poll import poll
 from bot.pipeline.reroute import reroute
 from bot.pipeline.rescue import rescue
@@ -25,6 +26,7 @@ STAGES: Mapping[str, Stage] = {
     "assemble": assemble,
     "submit": submit,
     "poll": poll,
+    "pilots": pilots,
     "finish": finish,
     "attend": attend,
 }

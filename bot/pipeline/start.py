@@ -1,22 +1,82 @@
-"""A person says Start: rows wait from now on, or from the off-peak hours on."""
+"""A person says Start: rows wait from now on, or from the off-peak hours on; or a sample goes first."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
-from bot.config import Policy
-from bot.pipeline.cadence import off_peak
+from bot.pipeline.cadence import first_due
+from bot.pipeline.create import PLAN, SPEC
+from bot.pipeline.pilot import chosen
+from bot.pipeline.plan import Plan, PlanError, keep_budget, window_of
+from bot.pipeline.pricing import relaned
 from bot.runtime import Context
+from providers.base import Lane
+from storage.lanes import Relaned
 from storage.records import Job
+from storage.states import ItemState
+
+PAGE = 500
+"""Items looked at together; bounds memory."""
 
 
-def start(ctx: Context, job: Job, now: datetime) -> None:
-    """PLANNED -> RUNNING. Raises StaleTransitionError if it is not PLANNED any more."""
-    ctx.store.start_job(job.id, now, first_due(job, ctx.policy, now))
+def start(
+    ctx: Context, job: Job, now: datetime, *, person: str = "", lane: Lane | None = None, pilot: int = 0
+) -> None:
+    """PLANNED -> RUNNING, or with a sample of `pilot` pictures -> PILOT.
+
+    `lane`: another than the plan's; its quote becomes the job's. Raises StaleTransitionError if the job is
+    not PLANNED any more, PlanError if no model of it has that lane, BudgetError if the lane or the sample
+    would cost more than the budget.
+    """
+    plan = PLAN.validate_python(job.plan)
+    pages: Iterator[Sequence[Relaned]] = iter(())
+    values: Mapping[str, Any] = {}
+    if lane is not None and lane is not plan.lane:
+        plan = _in_lane(ctx, job, plan, lane)
+        pages, values = _relaned(ctx, job, lane), _values(ctx, plan)
+    if pilot:
+        sample = chosen(ctx, job, plan, pilot)
+        ctx.store.start_pilot(job.id, now, sample, person=person, relaned=pages, **values)
+        return
+    due = first_due(job, ctx.policy, now)
+    ctx.store.start_job(job.id, now, due, person=person, relaned=pages, **values)
 
 
-def first_due(job: Job, policy: Policy, started: datetime) -> datetime:
-    """When a job started then begins to be sent."""
-    if not job.spec.get("off_peak"):
-        return started
-    return off_peak(started, policy.off_peak_from, policy.off_peak_until)
+def _in_lane(ctx: Context, job: Job, plan: Plan, lane: Lane) -> Plan:
+    if lane not in plan.quotes:
+        raise PlanError(f"No model of this job has a {lane} lane; start it in the {plan.lane} lane")
+    other = replace(plan, lane=lane)
+    keep_budget(other, SPEC.validate_python(job.spec), ctx.policy)
+    return other
+
+
+def _relaned(ctx: Context, job: Job, lane: Lane) -> Iterator[Sequence[Relaned]]:
+    """Every planned item in that lane, page by page. One whose provider is gone stays as it is."""
+    page: list[Relaned] = []
+    for item in ctx.queries.items(job.id, [ItemState.PLANNED]):
+        card = ctx.providers[item.provider].models.get(item.model) if item.provider in ctx.providers else None
+        if card is not None:
+            page.append(relaned(card, item, lane))
+        if len(page) >= PAGE:
+            yield page
+            page = []
+    yield page
+
+
+def _values(ctx: Context, plan: Plan) -> Mapping[str, Any]:
+    """What another lane changes in the job."""
+    names = (name.partition("/")[::2] for name in plan.models)
+    cards = [ctx.providers[provider].models[model] for provider, model in names if provider in ctx.providers]
+    quoted = plan.quote
+    known = not quoted.unpriced
+    return {
+        "lane": plan.lane.value,
+        "quoted_low": quoted.low if known else None,
+        "quoted_high": quoted.high if known else None,
+        "expected_seconds": quoted.seconds,
+        "window_seconds": window_of(plan.lane, cards, quoted),
+        "plan": PLAN.dump_python(plan, mode="json"),
+    }
