@@ -1,6 +1,6 @@
 """views.*: modals and the Home tab."""
 
-from bot.workspace import blocks, limits, posting
+from bot.workspace import blocks, forms, limits, posting
 from bot.workspace.api_chat import fit_for_image
 from bot.workspace.shapes import view_json
 from bot.workspace.site import Site
@@ -53,6 +53,7 @@ def stack_view(site: Site, body: Json, user: str, channel: str | None) -> View:
 
 def replace_view(site: Site, view: View, body: Json) -> None:
     view.body, view.hash, view.errors = body, site.state.new_hash(), {}
+    view.state = forms.kept_values(body["blocks"], view.state)
     site.state.touch()
 
 

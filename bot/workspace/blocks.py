@@ -5,10 +5,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from bot.workspace import limits
+from bot.workspace.elements import Elements, FileCheck
 from bot.workspace.state import Json
-
-FileCheck = Callable[[Json], bool]
-"""Says whether a slack_file object names a picture that a block may show now."""
 
 
 def findings_in_blocks(
@@ -116,39 +114,12 @@ def with_ids(blocks: list[Json], new_id: Callable[[], str]) -> list[Json]:
     return [block(item) for item in blocks]
 
 
-class _Check:
+class _Check(Elements):
     """Collects findings while it walks the blocks of one surface."""
 
     def __init__(self, surface: str, file_is_fine: FileCheck) -> None:
-        self.surface = surface
-        self.file_is_fine = file_is_fine
-        self.found: list[str] = []
+        super().__init__(surface, file_is_fine)
         self.block_ids: set[str] = set()
-
-    def say(self, what: str, at: str) -> None:
-        self.found.append(f"{what} [json-pointer:{at}]")
-
-    def length(self, value: object, at: str, most: int, fewest: int = 0) -> None:
-        if value is None:
-            return
-        if not isinstance(value, str):
-            self.say("must be a string", at)
-        elif len(value) > most:
-            self.say(f"must be less than {most + 1} characters", at)
-        elif len(value) < fewest:
-            self.say(f"must be more than {fewest - 1} characters", at)
-
-    def text(self, value: object, at: str, most: int, *, plain: bool = False) -> None:
-        """A text object of the right kind and length."""
-        if not isinstance(value, dict):
-            self.say("must be a text object", at)
-            return
-        kind = value.get("type")
-        if kind not in (("plain_text",) if plain else ("plain_text", "mrkdwn")):
-            self.say(f"unsupported type: {kind}", f"{at}/type")
-        if set(value) - {"type", "text", "emoji", "verbatim"}:
-            self.say("invalid additional property", at)
-        self.length(value.get("text", ""), f"{at}/text", most, fewest=1)
 
     def block(self, block: object, at: str) -> None:
         if not isinstance(block, dict):
@@ -170,7 +141,7 @@ class _Check:
             "section": self._section,
             "header": lambda b, a: self.text(b.get("text"), f"{a}/text", limits.HEADER_TEXT, plain=True),
             "alert": lambda b, a: self.text(b.get("text"), f"{a}/text", limits.CARD_BODY),
-            "image": self._image,
+            "image": self.image,
             "context": self._context,
             "actions": self._elements,
             "context_actions": self._elements,
@@ -218,42 +189,26 @@ class _Check:
         for index, item in enumerate(block.get("fields") or []):
             self.text(item, f"{at}/fields/{index}", limits.FIELD_TEXT)
         if "accessory" in block:
-            self._element(block["accessory"], f"{at}/accessory", "section", set())
-
-    def _image(self, block: Json, at: str) -> None:
-        self.length(block.get("alt_text"), f"{at}/alt_text", limits.ALT_TEXT, fewest=1)
-        self._picture(block, at)
-        if block.get("title") is not None and at.rsplit("/", 1)[0].endswith("blocks"):
-            self.text(block["title"], f"{at}/title", limits.ALT_TEXT, plain=True)
-
-    def _picture(self, value: Json, at: str) -> None:
-        """One source, by URL or by file, and a file that is there, ready and of the right kind."""
-        url, file = value.get("image_url"), value.get("slack_file")
-        if (url is None) == (file is None):
-            self.say("must provide either image_url or slack_file", at)
-            return
-        self.length(url, f"{at}/image_url", limits.URL, fewest=1)
-        if file is not None and (not isinstance(file, dict) or not self.file_is_fine(file)):
-            self.say("invalid slack file", f"{at}/slack_file")
+            self.element(block["accessory"], f"{at}/accessory", "section", set())
 
     def _context(self, block: Json, at: str) -> None:
         for index, item in enumerate(block.get("elements") or []):
             where = f"{at}/elements/{index}"
             if isinstance(item, dict) and item.get("type") == "image":
-                self._image(item, where)
+                self.image(item, where)
             else:
                 self.text(item, where, limits.SECTION_TEXT)
 
     def _elements(self, block: Json, at: str) -> None:
         seen: set[str] = set()
         for index, item in enumerate(block.get("elements") or []):
-            self._element(item, f"{at}/elements/{index}", str(block["type"]), seen)
+            self.element(item, f"{at}/elements/{index}", str(block["type"]), seen)
 
     def _input(self, block: Json, at: str) -> None:
         self.text(block.get("label"), f"{at}/label", limits.LABEL, plain=True)
         if block.get("hint") is not None:
             self.text(block["hint"], f"{at}/hint", limits.LABEL, plain=True)
-        self._element(block.get("element"), f"{at}/element", "input", set())
+        self.element(block.get("element"), f"{at}/element", "input", set())
 
     def _card(self, block: Json, at: str) -> None:
         if not any(block.get(name) for name in ("hero_image", "title", "actions", "body")):
@@ -264,10 +219,10 @@ class _Check:
                 self.text(block[name], f"{at}/{name}", most)
         for name in ("hero_image", "icon"):
             if isinstance(block.get(name), dict):
-                self._image(block[name], f"{at}/{name}")
+                self.image(block[name], f"{at}/{name}")
         seen: set[str] = set()
         for index, item in enumerate(block.get("actions") or []):
-            self._element(item, f"{at}/actions/{index}", "card", seen)
+            self.element(item, f"{at}/actions/{index}", "card", seen)
 
     def _carousel(self, block: Json, at: str) -> None:
         for index, item in enumerate(block.get("elements") or []):
@@ -292,90 +247,3 @@ class _Check:
         for index, row in enumerate(block.get("rows") or []):
             if not isinstance(row, list) or not 1 <= len(row) <= limits.TABLE_COLUMNS:
                 self.say(f"no more than {limits.TABLE_COLUMNS} items allowed", f"{at}/rows/{index}")
-
-    # --- elements ---------------------------------------------------------------------------------------
-    def _element(self, item: object, at: str, place: str, seen: set[str]) -> None:
-        if not isinstance(item, dict):
-            self.say("must be an object", at)
-            return
-        kind = str(item.get("type"))
-        if kind not in limits.ELEMENTS_IN[place] or (kind == "file_input" and self.surface != "modal"):
-            self.say(f"unsupported type: {kind}", f"{at}/type")
-            return
-        action_id = item.get("action_id")
-        self.length(action_id, f"{at}/action_id", limits.ACTION_ID, fewest=1)
-        if action_id is not None:
-            if action_id in seen:
-                self.say(f"action_id {action_id} is not unique", f"{at}/action_id")
-            seen.add(str(action_id))
-        if item.get("placeholder") is not None:
-            self.text(item["placeholder"], f"{at}/placeholder", limits.PLACEHOLDER, plain=True)
-        if item.get("confirm") is not None:
-            self._confirm(item["confirm"], f"{at}/confirm")
-        if kind == "button":
-            self._button(item, at)
-        elif kind == "image":
-            self._image(item, at)
-        elif kind in limits.OPTION_COUNTS:
-            self._options(kind, item, at)
-        else:
-            self._entry(kind, item, at)
-
-    def _button(self, item: Json, at: str) -> None:
-        self.text(item.get("text"), f"{at}/text", limits.BUTTON_TEXT, plain=True)
-        self.length(item.get("value"), f"{at}/value", limits.BUTTON_VALUE)
-        self.length(item.get("url"), f"{at}/url", limits.URL)
-        self.length(item.get("accessibility_label"), f"{at}/accessibility_label", limits.BUTTON_TEXT)
-        if item.get("style") not in (None, "primary", "danger"):
-            self.say("must be one of: primary, danger", f"{at}/style")
-
-    def _confirm(self, item: object, at: str) -> None:
-        if not isinstance(item, dict):
-            self.say("must be an object", at)
-            return
-        for name, most in limits.CONFIRM.items():
-            if name in item or name in ("title", "text"):
-                self.text(item.get(name), f"{at}/{name}", most, plain=name != "text")
-
-    def _options(self, kind: str, item: Json, at: str) -> None:
-        groups = item.get("option_groups")
-        if isinstance(groups, list) and kind.endswith("static_select"):
-            if not 1 <= len(groups) <= limits.OPTION_COUNTS[kind][1]:
-                self.say("no more than 100 items allowed", f"{at}/option_groups")
-            lists = [
-                (group.get("options"), f"{at}/option_groups/{n}/options") for n, group in enumerate(groups)
-            ]
-        else:
-            lists = [(item.get("options"), f"{at}/options")]
-        known: list[object] = []
-        for options, where in lists:
-            fewest, most = limits.OPTION_COUNTS[kind]
-            if not isinstance(options, list) or len(options) < fewest:
-                self.say(f"must provide at least {fewest} items", where)
-                continue
-            if len(options) > most:
-                self.say(f"no more than {most} items allowed", where)
-            for index, option in enumerate(options):
-                known.append(option)
-                self._option(option, f"{where}/{index}")
-        initial = (
-            [item["initial_option"]] if item.get("initial_option") else item.get("initial_options") or []
-        )
-        if any(option not in known for option in initial):
-            self.say("initial option must be one of the options", at)
-
-    def _option(self, option: object, at: str) -> None:
-        if not isinstance(option, dict):
-            self.say("must be an object", at)
-            return
-        self.text(option.get("text"), f"{at}/text", limits.OPTION_TEXT)
-        self.length(option.get("value", ""), f"{at}/value", limits.OPTION_VALUE, fewest=1)
-
-    def _entry(self, kind: str, item: Json, at: str) -> None:
-        """Text, number and file inputs."""
-        if kind == "plain_text_input" and not 0 <= item.get("max_length", 0) <= limits.INPUT_MAX_LENGTH:
-            self.say(f"must be less than {limits.INPUT_MAX_LENGTH + 1}", f"{at}/max_length")
-        if kind == "number_input" and not isinstance(item.get("is_decimal_allowed"), bool):
-            self.say("missing required field: is_decimal_allowed", at)
-        if kind == "file_input" and not 1 <= item.get("max_files", 1) <= limits.FILE_INPUT_FILES:
-            self.say(f"must be between 1 and {limits.FILE_INPUT_FILES}", f"{at}/max_files")

@@ -1,10 +1,14 @@
 """What a person filled in, as the app gets it: state.values, and what the client itself objects to."""
 
+import re
 from typing import Any
 
 from bot.workspace import blocks, limits, shapes
 from bot.workspace.site import Site
 from bot.workspace.state import Json
+
+_EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+_URL = re.compile(r"https?://[^\s/]+\S*")
 
 Values = dict[str, dict[str, Any]]
 """Plain values by block_id and action_id: text, an option's value, ids, or lists of those."""
@@ -22,19 +26,19 @@ _SINGLE = {
 }
 _ONE_OPTION = frozenset({"static_select", "radio_buttons", "overflow", "external_select"})
 _OPTIONS = frozenset({"checkboxes", "multi_static_select", "multi_external_select"})
-STATEFUL = (
-    frozenset(_SINGLE)
-    | _ONE_OPTION
-    | _OPTIONS
-    | {
-        "plain_text_input",
-        "number_input",
-        "email_text_input",
-        "url_text_input",
-        "file_input",
-        "rich_text_input",
-    }
-) - {"overflow"}
+EXTERNAL = frozenset({"external_select", "multi_external_select"})
+"""Their options come from the app, so a value of theirs is the whole option."""
+WRITTEN = frozenset(
+    {"plain_text_input", "number_input", "email_text_input", "url_text_input", "rich_text_input"}
+)
+"""Fields one types in: they dispatch by character or by Enter."""
+STATEFUL = (frozenset(_SINGLE) | _ONE_OPTION | _OPTIONS | WRITTEN | {"file_input"}) - {"overflow"}
+
+
+def triggers_of(element: Json) -> list[str]:
+    """When a text that dispatches does so; by Enter where nothing is said."""
+    config: Json = element.get("dispatch_action_config") or {}
+    return list(config.get("trigger_actions_on") or ["on_enter_pressed"])
 
 
 def options_of(element: Json) -> list[Json]:
@@ -46,6 +50,10 @@ def options_of(element: Json) -> list[Json]:
 def entry(site: Site, element: Json, value: Any) -> Json:
     """One element's part of state.values, for a plain value (None for empty)."""
     kind = element["type"]
+    if kind == "external_select":
+        return {"type": kind, "selected_option": value or None}
+    if kind == "multi_external_select":
+        return {"type": kind, "selected_options": [value] if isinstance(value, dict) else value or []}
     if kind in _ONE_OPTION:
         chosen = next((option for option in options_of(element) if option.get("value") == value), None)
         return {"type": kind, "selected_option": chosen}
@@ -72,6 +80,8 @@ def entry(site: Site, element: Json, value: Any) -> Json:
 def initial(element: Json, channel: str | None) -> Any:
     """The plain value an element starts with."""
     kind = element["type"]
+    if kind in EXTERNAL:
+        return element.get("initial_options") or element.get("initial_option")
     if kind in _ONE_OPTION:
         return (element.get("initial_option") or {}).get("value")
     if kind in _OPTIONS:
@@ -85,6 +95,8 @@ def initial(element: Json, channel: str | None) -> Any:
 
 def plain(value: Json) -> Any:
     """The plain value in one part of state.values."""
+    if value.get("type") in EXTERNAL:
+        return value.get("selected_option") or value.get("selected_options")
     if "selected_option" in value:
         return (value["selected_option"] or {}).get("value")
     if "selected_options" in value:
@@ -112,6 +124,16 @@ def state_values(site: Site, given: list[Json], values: Values, kept: Json, chan
     return state
 
 
+def kept_values(given: list[Json], kept: Json) -> Json:
+    """What stays of state.values when a view is replaced: fields with the same ids and type."""
+    done: Json = {}
+    for block_id, element in blocks.elements_of(given):
+        entered = kept.get(block_id, {}).get(element.get("action_id"))
+        if entered is not None and entered["type"] == element["type"]:
+            done.setdefault(block_id, {})[element["action_id"]] = entered
+    return done
+
+
 def by_block(given: list[Json], values: Json) -> Values:
     """Values given by block_id or by action_id, sorted under both.
 
@@ -120,7 +142,8 @@ def by_block(given: list[Json], values: Json) -> Values:
     done: Values = {}
     elements = [(b, e) for b, e in blocks.elements_of(given) if e["type"] in STATEFUL]
     for name, value in values.items():
-        inside = value if isinstance(value, dict) else {}
+        is_option = isinstance(value, dict) and {"text", "value"} <= set(value)
+        inside = value if isinstance(value, dict) and not is_option else {}
         found = [
             (b, e)
             for b, e in elements
@@ -132,6 +155,24 @@ def by_block(given: list[Json], values: Json) -> Values:
             action_id = element["action_id"]
             done.setdefault(block_id, {})[action_id] = inside.get(action_id) if inside else value
     return done
+
+
+def unknown_option(given: list[Json], values: Values) -> str:
+    """What is wrong with the values: an option that its element does not have. Empty when all is well."""
+    for block_id, element in blocks.elements_of(given):
+        value = values.get(block_id, {}).get(str(element.get("action_id")))
+        if value in (None, "", []):
+            continue
+        wanted = value if isinstance(value, list) else [value]
+        if element["type"] in EXTERNAL:
+            if not all(isinstance(each, dict) and "value" in each and "text" in each for each in wanted):
+                return f"{element['action_id']} takes whole options, as its suggestions gave them."
+        elif element["type"] in _ONE_OPTION | _OPTIONS:
+            known = [option.get("value") for option in options_of(element)]
+            missing = next((each for each in wanted if each not in known), None)
+            if missing is not None:
+                return f"{element['action_id']} has no option {missing!r}."
+    return ""
 
 
 def objections(site: Site, given: list[Json], state: Json) -> dict[str, str]:
@@ -161,11 +202,19 @@ def _objection(site: Site, element: Json, value: Any) -> str | None:
             return f"Must be at most {most} characters." if len(value) > most else None
         case "number_input":
             return _number_objection(element, value)
+        case "email_text_input":
+            return None if _EMAIL.fullmatch(value) else "Enter an email address."
+        case "url_text_input":
+            return (
+                None if _URL.fullmatch(value) else "Enter a web address that begins with https:// or http://."
+            )
         case "file_input":
             if len(value) > element.get("max_files", limits.FILE_INPUT_FILES):
                 return f"Add at most {element.get('max_files', limits.FILE_INPUT_FILES)} files."
             if any(site.state.files[file_id].size > limits.FORM_FILE_BYTES for file_id in value):
                 return "Each file can be 10 MB at most."
+    if "max_selected_items" in element and len(value) > element["max_selected_items"]:
+        return f"Choose at most {element['max_selected_items']}."
     return None
 
 

@@ -48,7 +48,7 @@ def _trigger(site: Site, user: str, channel: Channel | None) -> str:
     return site.state.open_trigger(user, channel.id if channel else None, site.trigger_seconds)
 
 
-def _payload(site: Site, kind: str, user: str) -> Json:
+def payload_of(site: Site, kind: str, user: str) -> Json:
     """The fields all interactive payloads share."""
     return {
         "type": kind,
@@ -62,7 +62,7 @@ def _payload(site: Site, kind: str, user: str) -> Json:
     }
 
 
-async def _ask(site: Site, kind: Envelope, payload: Json, what: str) -> Json:
+async def ask(site: Site, kind: Envelope, payload: Json, what: str) -> Json:
     """The app's acknowledgement; a person sees an error when it does not come in time."""
     answer = await site.delivery.ask(kind, payload)
     if answer is None:
@@ -93,7 +93,7 @@ async def command(site: Site, user: str, channel: Channel, name: str, text: str)
         "response_url": _hook(site, user, channel, None, "commands"),
         "trigger_id": _trigger(site, user, channel),
     }
-    answer = await _ask(site, "slash_commands", payload, name)
+    answer = await ask(site, "slash_commands", payload, name)
     if answer.get("text") or answer.get("blocks"):
         hook = Hook(user, channel.id, 0.0, None)
         respond(site, hook, answer)
@@ -108,7 +108,7 @@ async def shortcut(
         s["callback_id"] == callback_id and s["type"] == kind for s in site.shortcuts
     ):
         raise PersonError("unknown_shortcut", f"There is no {kind} shortcut {callback_id}.")
-    payload = _payload(site, "message_action" if message else "shortcut", user)
+    payload = payload_of(site, "message_action" if message else "shortcut", user)
     payload |= {"callback_id": callback_id, "trigger_id": _trigger(site, user, channel)}
     if message is not None and channel is not None:
         payload |= {
@@ -117,7 +117,7 @@ async def shortcut(
             "channel": {"id": channel.id, "name": channel.name or "directmessage"},
             "response_url": _hook(site, user, channel, message, "app"),
         }
-    await _ask(site, "interactive", payload, "This shortcut")
+    await ask(site, "interactive", payload, "This shortcut")
 
 
 def find_element(
@@ -132,6 +132,14 @@ def find_element(
     return found[0] if found else None
 
 
+def _side(element: Json, value: Any) -> Json:
+    """The one of two feedback buttons that was pressed."""
+    for side in (element["positive_button"], element["negative_button"]):
+        if side["value"] == value:
+            return {"text": side["text"], "value": value}
+    raise PersonError("no_such_option", f"{element['action_id']} has no button {value!r}.")
+
+
 def _action(site: Site, block_id: str, element: Json, value: Any) -> Json:
     done: Json = {"type": element["type"], "action_id": element["action_id"], "block_id": block_id}
     done["action_ts"] = site.state.new_ts()
@@ -140,6 +148,8 @@ def _action(site: Site, block_id: str, element: Json, value: Any) -> Json:
             done["text"] = element["text"]
         done |= {name: element[name] for name in ("value", "style", "url") if name in element}
         return done
+    if element["type"] == "feedback_buttons":
+        return done | _side(element, value)
     entry = forms.entry(site, element, value)
     if element["type"] in ("static_select", "radio_buttons", "overflow") and entry["selected_option"] is None:
         raise PersonError("no_such_option", f"{element['action_id']} has no option {value!r}.")
@@ -162,7 +172,7 @@ async def press(
         raise PersonError("no_such_action", f"The message has nothing with action_id {action_id}.")
     channel = site.state.channels[message.channel]
     entered = {found[0]: {action_id: value}} if found[1]["type"] in forms.STATEFUL else {}
-    payload = _payload(site, "block_actions", user)
+    payload = payload_of(site, "block_actions", user)
     del payload["action_ts"]
     container: Json = {"type": "message", "message_ts": message.ts, "channel_id": channel.id}
     container |= {"is_ephemeral": message.ephemeral_to is not None}
@@ -178,7 +188,7 @@ async def press(
     }
     if message.ephemeral_to is None:  # Slack keeps no copy of an ephemeral message to send along
         payload["message"] = shapes.message_json(site, message)
-    await _ask(site, "interactive", payload, "This action")
+    await ask(site, "interactive", payload, "This action")
 
 
 async def press_in_view(
@@ -189,9 +199,12 @@ async def press_in_view(
     found = find_element(given, action_id, block_id, value)
     if found is None:
         raise PersonError("no_such_action", f"The view has nothing with action_id {action_id}.")
+    inside: Json = next((b for b in given if b.get("block_id") == found[0]), {})
+    if inside.get("type") == "input" and not inside.get("dispatch_action"):
+        raise PersonError("not_dispatched", f"Nothing is sent when {action_id} changes; submit the form.")
     entered = {found[0]: {action_id: value}} if found[1]["type"] in forms.STATEFUL else {}
     view.state = forms.state_values(site, given, values | entered, view.state, view.channel)
-    payload = _payload(site, "block_actions", view.user)
+    payload = payload_of(site, "block_actions", view.user)
     del payload["action_ts"]
     payload |= {
         "container": {"type": "view", "view_id": view.id},
@@ -200,7 +213,7 @@ async def press_in_view(
         "state": {"values": view.state},
         "actions": [_action(site, *found, value)],
     }
-    await _ask(site, "interactive", payload, "This action")
+    await ask(site, "interactive", payload, "This action")
 
 
 async def submit(site: Site, view: View, values: forms.Values) -> None:
@@ -213,7 +226,7 @@ async def submit(site: Site, view: View, values: forms.Values) -> None:
         raise PersonError("form_errors", "Some fields need another look.", view.errors)
     for file_id in _files_in(view.state):
         site.state.files[file_id].seen_by_bot = True
-    payload = _payload(site, "view_submission", view.user)
+    payload = payload_of(site, "view_submission", view.user)
     del payload["action_ts"]
     payload |= {
         "team": {"id": shapes.team_of(site, view.user), "domain": TEAM_DOMAIN},
@@ -221,7 +234,7 @@ async def submit(site: Site, view: View, values: forms.Values) -> None:
         "view": shapes.view_json(site, view),
         "response_urls": _response_urls(site, view),
     }
-    answer = await _ask(site, "interactive", payload, "This form")
+    answer = await ask(site, "interactive", payload, "This form")
     _follow(site, view, answer)
 
 
@@ -296,7 +309,7 @@ async def close(site: Site, view: View, *, whole_stack: bool = False) -> None:
     site.state.touch()
     for gone in reversed(going):
         if gone.body.get("notify_on_close"):
-            payload = _payload(site, "view_closed", gone.user)
+            payload = payload_of(site, "view_closed", gone.user)
             del payload["action_ts"]
             payload |= {"view": shapes.view_json(site, gone), "is_cleared": len(going) > 1}
             site.background(site.delivery.ask("interactive", payload))

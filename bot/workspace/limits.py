@@ -212,6 +212,50 @@ ELEMENTS_IN: Final[dict[str, frozenset[str]]] = {
 }  # fmt: skip
 """Which elements each place takes. A file_input works in modals alone."""
 
+_FOCUS: Final = frozenset({"confirm", "focus_on_load", "placeholder"})
+_TEXT: Final = _FOCUS | {"initial_value", "dispatch_action_config"}
+_MANY: Final = _FOCUS | {"max_selected_items"}
+ELEMENT_FIELDS: Final[dict[str, frozenset[str]]] = {
+    "button": frozenset(
+        {"text", "value", "url", "style", "confirm", "accessibility_label", "visible_to_user_ids"}
+    ),
+    "channels_select": _FOCUS | {"initial_channel", "response_url_enabled"},
+    "checkboxes": frozenset({"options", "initial_options", "confirm", "focus_on_load"}),
+    "conversations_select": _FOCUS
+    | {"initial_conversation", "default_to_current_conversation", "filter", "response_url_enabled"},
+    "datepicker": _FOCUS | {"initial_date"},
+    "datetimepicker": frozenset({"initial_date_time", "confirm", "focus_on_load"}),
+    "email_text_input": _TEXT,
+    "external_select": _FOCUS | {"initial_option", "min_query_length"},
+    "feedback_buttons": frozenset({"positive_button", "negative_button"}),
+    "file_input": frozenset({"filetypes", "max_files"}),
+    "icon_button": frozenset(
+        {"icon", "text", "value", "confirm", "accessibility_label", "visible_to_user_ids"}
+    ),
+    "image": frozenset({"image_url", "slack_file", "alt_text"}),
+    "multi_channels_select": _MANY | {"initial_channels"},
+    "multi_conversations_select": _MANY
+    | {"initial_conversations", "default_to_current_conversation", "filter"},
+    "multi_external_select": _MANY | {"initial_options", "min_query_length"},
+    "multi_static_select": _MANY | {"options", "option_groups", "initial_options"},
+    "multi_users_select": _MANY | {"initial_users"},
+    "number_input": _TEXT | {"is_decimal_allowed", "min_value", "max_value"},
+    "overflow": frozenset({"options", "confirm"}),
+    "plain_text_input": _TEXT | {"multiline", "min_length", "max_length"},
+    "radio_buttons": frozenset({"options", "initial_option", "confirm", "focus_on_load"}),
+    "rich_text_input": _TEXT | {"min_lines", "max_lines"},
+    "static_select": _FOCUS | {"options", "option_groups", "initial_option"},
+    "timepicker": _FOCUS | {"initial_time", "timezone"},
+    "url_text_input": _TEXT,
+    "users_select": _FOCUS | {"initial_user"},
+}
+"""What each element may say besides type and action_id; Slack refuses anything else."""
+
+ICONS: Final = frozenset({"trash"})
+ICON_BUTTON_USERS: Final = 10
+QUERY_LENGTH: Final = 3
+"""The fewest characters typed before an external select asks the app, where it names no number."""
+
 OPTION_COUNTS: Final[dict[str, tuple[int, int]]] = {
     "overflow": (1, 5),
     "checkboxes": (1, 10),

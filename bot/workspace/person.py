@@ -1,15 +1,21 @@
 """A person in the workspace, for tests and the demo: what they do, and what they see.
 
     with Person(workspace.url, MEMBER) as ben:
-        said = ben.say("#campaigns", "@imgbatch", files=[path])   # command, shortcut, upload, delete, join
-        ben.press(message, "approve", value="row-7")              # button, select or overflow entry
+        said = ben.say("#campaigns", "@imgbatch", files=[path])   # also: command, shortcut, upload, delete, join
+        ben.click(message, "Approve")                             # a button or "..." entry by what it says
+        ben.press(message, "approve", value="row-7")              # the same by action_id; labels(message) lists
+        ben.choose(message, "filter", "failed")                   # a select; query="..." for external ones
         form = ben.wait_for_modal("New batch")
-        ben.fill(form, {"sheet": path, "model": "fast"})          # submit; RefusedError.errors by block_id
-        ben.dismiss(form)                                         # close without submitting
-        ben.react(message, "+1"); ben.react(file, "x", remove=True)
-        ben.open_home(); ben.home()                               # the Home tab as last published
-        ben.messages("#campaigns"); ben.thread(channel, ts); ben.modal(); ben.file(file)
+        ben.enter(form, {"sheet": path}); ben.type(form, "template", "{{ name }}", enter=True)
+        ben.submit(form, {"model": "fast"})                       # = fill; RefusedError.errors by block_id
+        ben.back(form); ben.dismiss(form, whole_stack=True)
+        ben.react(message, "+1"); ben.react(message["files"][0], "x", remove=True)
+        ben.open_home(); ben.wait_for_home("2 jobs")
+        ben.messages("#campaigns"); ben.thread(channel, ts); ben.modal(); ben.home(); ben.file(file)
         ben.wait_for(...); ben.wait_for_message(...); ben.wait_for_reply(...)
+
+Inputs that dispatch (dispatch_action) tell the app in `enter`, `type` and `choose`, others when the form is
+submitted, as in Slack. `words_in(message)` is all text of a message or view.
 
 What a test turns is on `Workspace`: add_channel(shared=True), add_user, add_stranger, set_group,
 disable_group, deactivate, rate_limits, pass_time, fail_next, limit_next, lose_answer_next, drop_next_ack,
@@ -19,7 +25,7 @@ redeliver_last_event, and the fields of `faults`.
 import mimetypes
 import ssl
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -102,20 +108,72 @@ class Person:
         is filled in there. A button that has left the message meanwhile can still be pressed.
         """
         given: Json = {"action_id": action_id, "value": value, "block_id": block_id, "values": values}
-        where = {"channel": on["channel"], "ts": on["ts"]} if "ts" in on else {"view_id": on["id"]}
-        self._do("press", given | where)
+        self._do("press", given | _place(on))
 
+    def click(self, on: Json, label: str) -> None:
+        """Press the button, or the entry of a "..." menu, that says this; LookupError when there is none."""
+        for block_id, element in every_element(on.get("blocks", [])):
+            for text, value in _labels(element):
+                if text == label:
+                    self.press(on, element["action_id"], value, block_id=block_id)
+                    return
+        raise LookupError(f"nothing says {label!r}; there are {self.labels(on)}")
+
+    @staticmethod
+    def labels(on: Json) -> list[str]:
+        """What the buttons and menu entries of a message or view say, in order."""
+        return [text for _, e in every_element(on.get("blocks", [])) for text, _ in _labels(e)]
+
+    # --- forms ------------------------------------------------------------------------------------------
     def fill(self, view: Json, values: Mapping[str, Any] | None = None) -> Json | None:
         """Fill in a modal and submit it; gives the modal on the screen afterwards, if any.
 
         Values go by block_id or action_id: text, an option's value, an id, a list of those; files as
         paths or (name, bytes). Raises RefusedError with `errors` by block_id.
         """
-        filled = {name: self._uploaded(value) for name, value in (values or {}).items()}
-        self._do("submit", {"view_id": view["id"], "values": filled})
+        self._do("submit", {"view_id": view["id"], "values": self._filled(values)})
         return self.modal()
 
     submit = fill
+
+    def enter(self, view: Json, values: Mapping[str, Any]) -> Json | None:
+        """Fill in fields without submitting; gives the modal on the screen afterwards.
+
+        Fields that dispatch tell the app, one after the other. Texts count as typed to the last character.
+        """
+        self._do("enter", {"view_id": view["id"], "values": self._filled(values)})
+        return self.modal()
+
+    def type(self, view: Json, field: str, text: str, *, enter: bool = False) -> Json | None:
+        """Type into a field of a modal, as `enter` does; with `enter` press the Enter key after it."""
+        self.enter(view, {field: text})
+        if enter:
+            self._do("enter", {"view_id": view["id"], "values": {field: text}, "by_enter": True})
+        return self.modal()
+
+    def choose(self, on: Json, field: str, value: Any, *, query: str | None = None) -> None:
+        """Choose an option (or several, as a list) by value, in a message, a modal or on the Home tab.
+
+        With a `query`, it is typed into an external select first, and chosen from what the app offers.
+        """
+        if query is not None:
+            offered = {option["value"]: option for option in self.suggestions(on, field, query)}
+            value = [offered[v] for v in value] if isinstance(value, list) else offered[value]
+        if "ts" in on:
+            self.press(on, field, value)
+        else:
+            self._do("enter", {"view_id": on["id"], "values": {field: value}})
+
+    def suggestions(self, on: Json, field: str, query: str) -> list[Json]:
+        """The options an external select offers for what was typed, those in groups too."""
+        found = (e for b, e in every_element(on.get("blocks", [])) if field in (b, e["action_id"]))
+        action_id = next(found)["action_id"]
+        answer = self._do("suggest", {"action_id": action_id, "value": query} | _place(on))
+        grouped = [option for group in answer.get("option_groups", []) for option in group["options"]]
+        return [*answer.get("options", []), *grouped]
+
+    def _filled(self, values: Mapping[str, Any] | None) -> Json:
+        return {name: self._uploaded(value) for name, value in (values or {}).items()}
 
     def _uploaded(self, value: Any) -> Any:
         files = value if isinstance(value, list) else [value]
@@ -124,8 +182,13 @@ class Person:
         return value
 
     def dismiss(self, view: Json, *, whole_stack: bool = False) -> None:
-        """Close a modal without submitting it."""
+        """Close a modal without submitting it; with `whole_stack` those below it too."""
         self._do("close", {"view_id": view["id"], "whole_stack": whole_stack})
+
+    def back(self, view: Json) -> Json | None:
+        """Close a pushed modal; gives the one below it."""
+        self.dismiss(view)
+        return self.modal()
 
     def react(self, item: Json, name: str, *, remove: bool = False) -> None:
         """Give (or take back) an emoji, on a message or on a file of one. Twice is once."""
@@ -198,11 +261,20 @@ class Person:
 
         return self.wait_for(shown, timeout)
 
+    def wait_for_home(self, containing: str = "", timeout: float = 5.0) -> Json:
+        """The Home tab, once it is published (and contains the words)."""
+
+        def shown() -> Json | None:
+            view = self.home()
+            return view if view and containing in words_in(view) else None
+
+        return self.wait_for(shown, timeout)
+
     def wait_for_message(self, channel: str, containing: str, timeout: float = 5.0) -> Json:
         """The first message in the channel's main column whose text or blocks contain the words."""
 
         def shown() -> Json | None:
-            found = (m for m in self.messages(channel) if containing in _words(m))
+            found = (m for m in self.messages(channel) if containing in words_in(m))
             return next(found, None)
 
         return self.wait_for(shown, timeout)
@@ -212,7 +284,7 @@ class Person:
 
         def shown() -> Json | None:
             replies = self.thread(parent["channel"], parent["ts"])[1:]
-            return next((m for m in replies if containing in _words(m)), None)
+            return next((m for m in replies if containing in words_in(m)), None)
 
         return self.wait_for(shown, timeout)
 
@@ -231,14 +303,40 @@ class Person:
         return answer
 
 
-def _words(value: Any) -> str:
-    """All text in a message, its blocks included."""
+def _place(on: Json) -> Json:
+    return {"channel": on["channel"], "ts": on["ts"]} if "ts" in on else {"view_id": on["id"]}
+
+
+def every_element(blocks: Iterable[Json]) -> Iterator[tuple[str, Json]]:
+    """Each interactive element with its block's id, those in cards and containers too."""
+    for block in blocks:
+        inner = block.get("child_blocks", []) if block["type"] == "container" else block.get("elements", [])
+        if block["type"] in ("carousel", "container"):
+            yield from every_element(inner)
+            continue
+        for item in (*inner, *block.get("actions", []), block.get("accessory"), block.get("element")):
+            if item and item.get("action_id"):
+                yield block["block_id"], item
+
+
+def _labels(element: Json) -> list[tuple[str, str | None]]:
+    """What a person can click in an element, with the value it stands for."""
+    if element["type"] == "overflow":
+        return [(option["text"]["text"], option.get("value")) for option in element["options"]]
+    if element["type"] == "feedback_buttons":
+        sides = (element["positive_button"], element["negative_button"])
+        return [(side["text"]["text"], side["value"]) for side in sides]
+    return [(element["text"]["text"], element.get("value"))] if "text" in element else []
+
+
+def words_in(value: Any) -> str:
+    """All text in a message or view, its blocks included."""
     if isinstance(value, dict):
         return " ".join(
-            _words(item) for key, item in value.items() if key in _WORDY or not isinstance(item, str)
+            words_in(item) for key, item in value.items() if key in _WORDY or not isinstance(item, str)
         )
     if isinstance(value, list):
-        return " ".join(_words(item) for item in value)
+        return " ".join(words_in(item) for item in value)
     return value if isinstance(value, str) else ""
 
 

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from bot.workspace import api_files, events, forms, interactions, limits, posting, reactions, shapes
+from bot.workspace import api_files, events, fields, forms, interactions, limits, posting, reactions, shapes
 from bot.workspace.interactions import PersonError
 from bot.workspace.site import Site
 from bot.workspace.state import Channel, File, Json, Message, View
@@ -147,9 +147,28 @@ async def press(site: Site, user: str, given: Json) -> Json:
 
 def _values(blocks: list[Json], given: Json) -> forms.Values:
     try:
-        return forms.by_block(blocks, given.get("values") or {})
+        values = forms.by_block(blocks, given.get("values") or {})
     except KeyError as name:
         raise PersonError("no_such_field", f"The form has no field {name}.") from None
+    wrong = forms.unknown_option(blocks, values)
+    if wrong:
+        raise PersonError("no_such_option", wrong)
+    return values
+
+
+async def enter(site: Site, user: str, given: Json) -> Json:
+    """Fill in fields of a modal or the Home tab; `by_enter` presses Enter in them."""
+    view = _view(site, user, given)
+    values = _values(view.body.get("blocks", []), given)
+    await fields.enter(site, view, values, by_enter=bool(given.get("by_enter")))
+    return {}
+
+
+async def suggest(site: Site, user: str, given: Json) -> Json:
+    """The options an external select offers for a query."""
+    place = _view(site, user, given) if given.get("view_id") else _message(site, user, given)
+    action_id, block_id, query = str(given["action_id"]), given.get("block_id"), str(given.get("value") or "")
+    return await fields.suggestions(site, user, place, action_id, block_id, query)
 
 
 async def submit(site: Site, user: str, given: Json) -> Json:
@@ -216,6 +235,8 @@ ACTIONS: dict[str, Action] = {
     "command": run_command,
     "shortcut": use_shortcut,
     "press": press,
+    "enter": enter,
+    "suggest": suggest,
     "submit": submit,
     "close": close,
     "react": react,

@@ -1,13 +1,13 @@
 """A running workspace, a stock Bolt app on it, and people in it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from slack_sdk import WebClient
 
 from bot.workspace.person import Person
 from bot.workspace.server import ADMIN, MEMBER, Workspace
-from tests.workspace.slackside import Bot, everything
+from tests.workspace.slackside import Bot, Json, everything
 
 
 @pytest.fixture(scope="module")
@@ -47,3 +47,18 @@ def ben(workspace: Workspace) -> Iterator[Person]:
 def ana(workspace: Workspace) -> Iterator[Person]:
     with Person(workspace.url, ADMIN) as person:
         yield person
+
+
+@pytest.fixture
+def opened(bot: Bot, ben: Person) -> Callable[[Json], Json]:
+    """Opens a modal by a command and gives it as the person sees it."""
+
+    def open_it(view: Json) -> Json:
+        bot.do["command"] = lambda ack, body, **_: (
+            ack(),
+            bot.client.views_open(trigger_id=body["trigger_id"], view=view),
+        )
+        ben.command("#campaigns", "/imgbatch", "new")
+        return ben.wait_for_modal(view["title"]["text"])
+
+    return open_it

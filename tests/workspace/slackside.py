@@ -38,6 +38,7 @@ class Bot:
             ("view", self.app.view(anything)),
             ("closed", self.app.view_closed(anything)),
             ("shortcut", self.app.shortcut(anything)),
+            ("options", self.app.options(anything)),
             ("event", self.app.event(anything)),
         ):
             register(self._listener(kind))

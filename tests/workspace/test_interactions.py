@@ -1,6 +1,5 @@
 """Commands, modals, buttons, shortcuts and response URLs, between a person and the stock Bolt app."""
 
-from collections.abc import Callable
 from typing import Any
 
 import httpx
@@ -51,21 +50,6 @@ def posts(bot: Bot, blocks: list[Json], channel: str = "#campaigns", **more: Any
 
 def buttons(*elements: Json) -> list[Json]:
     return [{"type": "actions", "block_id": "acts", "elements": list(elements)}]
-
-
-@pytest.fixture
-def opened(bot: Bot, ben: Person) -> Callable[..., Json]:
-    """Opens a modal by a command and gives it as the person sees it."""
-
-    def open_it(view: Json) -> Json:
-        bot.do["command"] = lambda ack, body, **_: (
-            ack(),
-            bot.client.views_open(trigger_id=body["trigger_id"], view=view),
-        )
-        ben.command("#campaigns", "/imgbatch", "new")
-        return ben.wait_for_modal(view["title"]["text"])
-
-    return open_it
 
 
 # --- commands -------------------------------------------------------------------------------------------
