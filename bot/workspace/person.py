@@ -1,13 +1,13 @@
 """A person in the workspace, for tests and the demo: what they do, and what they see.
 
     with Person(workspace.url, MEMBER) as ben:
-        said = ben.say("#campaigns", "@imgbatch", files=[path])   # also: command, shortcut, upload, delete, join
-        ben.click(message, "Approve")                             # a button or "..." entry by what it says
-        ben.press(message, "approve", value="row-7")              # the same by action_id; labels(message) lists
-        ben.choose(message, "filter", "failed")                   # a select; query="..." for external ones
+        said = ben.say("#campaigns", "@imgbatch", files=[path])  # and command, shortcut, upload, join
+        ben.click(message, "Approve")              # a button or "..." entry by what it says
+        ben.press(message, "approve", "row-7")     # by action_id and value; labels(message) lists them
+        ben.choose(message, "filter", "failed")    # a select; query="..." for an external one
         form = ben.wait_for_modal("New batch")
         ben.enter(form, {"sheet": path}); ben.type(form, "template", "{{ name }}", enter=True)
-        ben.submit(form, {"model": "fast"})                       # = fill; RefusedError.errors by block_id
+        ben.submit(form, {"model": "fast"})        # = fill; RefusedError.errors by block_id
         ben.back(form); ben.dismiss(form, whole_stack=True)
         ben.react(message, "+1"); ben.react(message["files"][0], "x", remove=True)
         ben.open_home(); ben.wait_for_home("2 jobs")
