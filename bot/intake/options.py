@@ -15,6 +15,7 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import Any
 
+from bot.intake.deadline import check_deadline
 from bot.intake.records import quoted
 from bot.intake.rows import BACKGROUNDS, check_size, check_variants
 from bot.intake.spec import JobSpec
@@ -27,6 +28,9 @@ MAX_TEXT_CHARACTERS = 40_000
 
 MAX_BUDGET_USD = Decimal(1_000_000)
 """A budget above this is a slip of the finger."""
+
+MAX_PILOT = 1_000
+"""A larger sample is a job of its own."""
 
 MAX_TITLE_CHARACTERS = 120
 """As long as a title stays on one line in Slack."""
@@ -48,6 +52,9 @@ class Changes:
     variants: int | None = None
     lane: Lane | None = None
     budget_usd: Decimal | None = None
+    deadline: str | None = None
+    rush: bool | None = None
+    pilot: int | None = None
     title: str | None = None
     route: tuple[str, ...] | None = None
     """Several providers behind `provider=`, in the order wanted."""
@@ -75,6 +82,13 @@ def _budget(text: str) -> Decimal:
     if not match or not 0 < (amount := Decimal(match[1])) <= MAX_BUDGET_USD:
         raise ValueError(f"{quoted(text)} is not a budget; write US dollars, like 25 or 12.50")
     return amount
+
+
+def check_pilot(text: str) -> int:
+    """How many pictures are made first, as a sample. Raises ValueError with a sentence."""
+    if not re.fullmatch(r"[0-9]{1,4}", text) or not 1 <= (number := int(text)) <= MAX_PILOT:
+        raise ValueError(f"{quoted(text)} is not the size of a sample; write a number from 1 to {MAX_PILOT}")
+    return number
 
 
 def _background(text: str) -> str:
@@ -129,6 +143,9 @@ _READ: Mapping[str, Callable[[str], Any]] = MappingProxyType(
         "variants": check_variants,
         "lane": _lane,
         "budget_usd": _budget,
+        "deadline": check_deadline,
+        "rush": _yes_or_no,
+        "pilot": check_pilot,
         "title": _title,
         "off_peak": _yes_or_no,
         "template": str,

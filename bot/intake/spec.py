@@ -26,6 +26,12 @@ class JobSpec:
     lane: Lane = Lane.BATCH
     budget_usd: Decimal | None = None
     """The job is refused when its highest price passes this."""
+    deadline: str | None = None
+    """When the pictures are wanted, as it was written; read by `bot.intake.deadline`."""
+    rush: bool = False
+    """What is not made in time for the deadline goes to the live lane: the extra cost is approved."""
+    pilot: int | None = None
+    """Make so many pictures first, as a sample a person looks at; None: nobody asked for one beforehand."""
     title: str = ""
     route: tuple[str, ...] = ()
     """Providers in the order wanted: each picture is made by the first that can make it and works."""
