@@ -246,6 +246,8 @@ def _print_audit(job: Job, proof: dict[str, Any]) -> None:
     unpriced = proof["unpriced_attempts"]
     if unpriced:
         print(f"  unknown cost           {unpriced:>8,}   attempts whose price nobody has said")
+    if proof["results_lost"]:
+        print(f"  results lost           {proof['results_lost']:>8,}   pictures that may have been billed")
     print(f"  {proof['invariant'].replace(' + cancelled', chr(10) + ' ' * 14 + '+ cancelled')}")
     print(f"  {'holds: every row is accounted for' if proof['holds'] else 'DOES NOT HOLD'}")
     for exception in proof["exceptions"]:

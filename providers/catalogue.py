@@ -7,7 +7,7 @@ is None, never zero.
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -19,6 +19,8 @@ from providers.base import Lane, Size
 
 CATALOGUE = Path(__file__).with_name("catalogue.toml")
 """The catalogue shipped with the program."""
+
+BYTES_PER_TOKEN = 4
 
 RETIRING_SOON = timedelta(days=30)
 """How long before its shutdown a model is warned about."""
@@ -114,6 +116,8 @@ class Limits(_Frozen):
     output_bytes_per_submission: int | None = None
     """Expected bytes of one submission's results that can still be fetched reliably."""
     open_submissions: int | None = None
+    enqueued_tokens: int | None = Field(default=None, ge=1)
+    """Input tokens of one model that may be in batches at once; each account has a limit of its own."""
     submissions_per_hour: int | None = None
     requests_per_second: float | None = None
     requests_per_minute: float | None = None
@@ -144,6 +148,8 @@ class ModelCard(_Frozen):
     default_quality: str | None = None
     references: int = 0
     """How many reference pictures one request may carry."""
+    reference_tokens: int = 1_120
+    """Input tokens of one reference picture; where a vendor does not say, the most that another says."""
     transparency: bool = False
     vector: bool = False
     images_per_call: int = Field(default=1, ge=1)
@@ -239,6 +245,17 @@ class ModelCard(_Frozen):
         """Bytes one result of this size is expected to take on the wire (scaled by pixels)."""
         return max(1, round(self.output_bytes * size.pixels / (1024 * 1024)))
 
+    def input_tokens(self, prompt: str, references: int) -> int:
+        """About how many input tokens a request is, counted rather high: a token for every four bytes of its
+        words, and `reference_tokens` for each picture.
+
+        Vendors say "about four characters" of English (OpenAI's help centre, ai.google.dev tokens page); of
+        other scripts a character is more bytes, and more of a token.
+        """
+        return (
+            -(-len(prompt.encode(errors="replace")) // BYTES_PER_TOKEN) + references * self.reference_tokens
+        )
+
 
 Cards = Mapping[str, Mapping[str, ModelCard]]
 """Models by provider and id."""
@@ -248,29 +265,62 @@ class CatalogueError(ValueError):
     """A catalogue file is wrong; the message names the file, the entry and what to do."""
 
 
+class _Changed(_Frozen):
+    """Other limits for a model that an earlier file describes."""
+
+    provider: str
+    model: str | None = None
+    """None: all of the provider's."""
+    limits: Mapping[str, Any]
+
+
 class _File(_Frozen):
-    model: tuple[ModelCard, ...] = Field(default=())
+    model: tuple[ModelCard, ...] = ()
+    account: tuple[_Changed, ...] = ()
+    """What the operator's own account is allowed, where it is not what the shipped catalogue says."""
 
 
 def load(*files: Path) -> Cards:
-    """Models by provider and id. Later files replace single entries of earlier ones.
+    """Models by provider and id. Later files replace single entries of earlier ones, or limits of them.
 
     Raises CatalogueError naming the file and the field.
     """
     found: dict[str, dict[str, ModelCard]] = {}
-    for card in _cards((CATALOGUE, *files)):
-        found.setdefault(card.provider, {})[card.id] = card
+    for file in (CATALOGUE, *files):
+        told = _read(file)
+        for card in told.model:
+            found.setdefault(card.provider, {})[card.id] = card
+        for changed in told.account:
+            _change(found.get(changed.provider, {}), changed, file)
     return found
 
 
-def _cards(files: Iterable[Path]) -> Iterable[ModelCard]:
-    for file in files:
+def _read(file: Path) -> _File:
+    try:
+        return _File.model_validate(tomllib.loads(file.read_text(encoding="utf-8")))
+    except (OSError, tomllib.TOMLDecodeError) as problem:
+        raise CatalogueError(f"The catalogue {file} cannot be read: {problem}") from problem
+    except ValidationError as problem:
+        raise _wrong(file, problem) from problem
+
+
+def _change(models: dict[str, ModelCard], changed: _Changed, file: Path) -> None:
+    """Replace single limits of the models meant."""
+    meant = [changed.model] if changed.model else list(models)
+    if not meant or any(name not in models for name in meant):
+        raise CatalogueError(
+            f"The catalogue {file} changes limits of {changed.provider} {changed.model or ''}".rstrip()
+            + ", which no catalogue knows; `imgbatch models` lists the names"
+        )
+    for name in meant:
+        limits = {**models[name].limits.model_dump(), **changed.limits}
         try:
-            data = tomllib.loads(file.read_text(encoding="utf-8"))
-            yield from _File.model_validate(data).model
-        except (OSError, tomllib.TOMLDecodeError) as problem:
-            raise CatalogueError(f"The catalogue {file} cannot be read: {problem}") from problem
+            models[name] = models[name].model_copy(update={"limits": Limits.model_validate(limits)})
         except ValidationError as problem:
-            first = problem.errors()[0]
-            where = ".".join(str(part) for part in first["loc"])
-            raise CatalogueError(f"The catalogue {file} is wrong at {where}: {first['msg']}") from problem
+            raise _wrong(file, problem) from problem
+
+
+def _wrong(file: Path, problem: ValidationError) -> CatalogueError:
+    first = problem.errors()[0]
+    where = ".".join(str(part) for part in first["loc"])
+    return CatalogueError(f"The catalogue {file} is wrong at {where}: {first['msg']}")

@@ -262,7 +262,7 @@ class Queries(UnderWay):
             SUBMISSION.c.id.in_(list(submission_ids)), SUBMISSION.c.state == SubmissionState.LOST
         )
         with self._reading() as c:
-            return dict(c.execute(query).tuples().all())
+            return {found: int(size) for found, size in c.execute(query)}
 
     def answers(self, submission_id: str) -> tuple[int, int]:
         """How many of a submission's items were made, and how many failed."""

@@ -59,6 +59,7 @@ class Changes:
     route: tuple[str, ...] | None = None
     """Several providers behind `provider=`, in the order wanted."""
     off_peak: bool | None = None
+    chunk: int | None = None
 
     def apply(self, spec: JobSpec, template: str | None = None) -> JobSpec:
         """The spec with these options, and with the template if there is one."""
@@ -118,6 +119,13 @@ def read_route(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
+def check_chunk(text: str) -> int:
+    """Read how many pictures may go in one submission. Raises ValueError with a sentence."""
+    if not re.fullmatch(r"[0-9]{1,6}", text) or not (number := int(text)):
+        raise ValueError(f"{quoted(text)} is not a number of pictures; write one from 1 on, like 500")
+    return number
+
+
 def _yes_or_no(text: str) -> bool:
     word = text.lower()
     if word not in ("true", "yes", "on", "1", "false", "no", "off", "0"):
@@ -148,6 +156,7 @@ _READ: Mapping[str, Callable[[str], Any]] = MappingProxyType(
         "pilot": check_pilot,
         "title": _title,
         "off_peak": _yes_or_no,
+        "chunk": check_chunk,
         "template": str,
     }
 )

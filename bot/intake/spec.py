@@ -37,6 +37,8 @@ class JobSpec:
     """Providers in the order wanted: each picture is made by the first that can make it and works."""
     off_peak: bool = False
     """Nothing is sent before the operator's off-peak hours begin."""
+    chunk: int | None = None
+    """At most so many pictures a submission: fewer than the vendor takes, for a job that is often refused."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -50,24 +50,39 @@ class _Packing:
         self._filling: dict[tuple[object, ...], _Open] = {}
         self._full: list[_Open] = []
 
-    def add(self, item: Item, group: str, line: bytes) -> None:
-        """Add one line to the submission of its kind, beginning a new one where it does not fit."""
+    def add(self, item: Item, group: str, line: bytes, most: int | None) -> None:
+        """Add one line to the submission of its kind, beginning a new one where it does not fit.
+
+        `most`: how many items this one may travel with, itself included; only those of the same mind do.
+        """
         card = self._ctx.providers[item.provider].models[item.model]
-        call = call_of(item, card)
         self._end_calls(item.row)
-        kind = (item.provider, item.model, item.lane, group, *call)
+        kind = (item.provider, item.model, item.lane, group, most, *call_of(item, card))
         out = card.expected_output_bytes(Size.parse(item.made_size))
+        tokens = card.input_tokens(item.prompt, len(item.references or ()))
         into = self._filling.get(kind)
-        if into is None or not into.chunk.add(len(line), out):
+        if into is None or not into.chunk.add(len(line), out, tokens):
             if into is not None:
                 self._full.append(self._filling.pop(kind))
-            into = self._filling[kind] = _begin(self._ctx, self._job, item, group)
-            into.chunk.add(len(line), out)
+            into = self._filling[kind] = self._begin(item, group, most)
+            into.chunk.add(len(line), out, tokens)
         into.file.write(line)
         into.byte_size += len(line)
         into.packed.append(Packed(item.number, item.sends + 1, item.quoted_high))
         if into.chunk.full:
             self._full.append(self._filling.pop(kind))
+
+    def _begin(self, item: Item, group: str, most: int | None) -> _Open:
+        ctx, job = self._ctx, self._job
+        submission_id = f"{job.id}-{ctx.new_id(6)}"
+        payload_key = f"{job.id}/payload/{submission_id}.jsonl"
+        keep = ExitStack()
+        file = keep.enter_context(ctx.blobs.writing(payload_key))
+        card = ctx.providers[item.provider].models[item.model]
+        asked = job.spec.get("chunk")
+        smallest = min((n for n in (asked, most) if n is not None), default=None)
+        chunk = Chunk(card, Lane(item.lane), ctx.policy, smallest)
+        return _Open(submission_id, payload_key, file, keep, chunk, item, group)
 
     def _end_calls(self, row: int) -> None:
         """Live calls of an earlier row get no more pictures: files open at once stay few."""
@@ -105,10 +120,11 @@ def _assemble_job(ctx: Context, job: Job, now: datetime) -> int:
     try:
         for page in _pages(ctx, job, now):
             taken = [item for item in page if room.take(item)]
+            halves = _halves(ctx, taken)
             for item in taken:
                 line = _encode(ctx, item, now)
                 if line is not None:
-                    packing.add(item, *line)
+                    packing.add(item, *line, halves.get(item.submission_id or ""))
             prepared += packing.prepare()
             if not taken:
                 break  # no provider has room: the next tick looks again
@@ -123,6 +139,14 @@ def _pages(ctx: Context, job: Job, now: datetime) -> Iterator[Sequence[Item]]:
     while page := ctx.queries.due_items(job.id, ItemState.WAITING, now, PAGE, after):
         yield page
         after = page[-1].number
+
+
+def _halves(ctx: Context, items: Sequence[Item]) -> Mapping[str, int]:
+    """By submission whose results could not be had: half of it. What it held travels with no more from then
+    on, so that what cannot be fetched gets smaller each time, down to one.
+    """
+    sizes = ctx.queries.lost_sizes({item.submission_id for item in items if item.submission_id})
+    return {submission_id: max(1, size // 2) for submission_id, size in sizes.items()}
 
 
 def _encode(ctx: Context, item: Item, now: datetime) -> tuple[str, bytes] | None:
@@ -159,17 +183,6 @@ def _reference(ctx: Context, name: str) -> Reference:
     )
 
 
-def _begin(ctx: Context, job: Job, item: Item, group: str) -> _Open:
-    submission_id = f"{job.id}-{ctx.new_id(6)}"
-    payload_key = f"{job.id}/payload/{submission_id}.jsonl"
-    keep = ExitStack()
-    file = keep.enter_context(ctx.blobs.writing(payload_key))
-    card = ctx.providers[item.provider].models[item.model]
-    return _Open(
-        submission_id, payload_key, file, keep, Chunk(card, Lane(item.lane), ctx.policy), item, group
-    )
-
-
 def _submission(filled: _Open, now: datetime) -> Submission:
     item = filled.first
     return Submission(
@@ -183,6 +196,7 @@ def _submission(filled: _Open, now: datetime) -> Submission:
         payload_key=filled.payload_key,
         count=len(filled.packed),
         byte_size=filled.byte_size,
+        tokens=filled.chunk.tokens if item.lane == Lane.BATCH else 0,
         created_at=now,
         due_at=now,
     )

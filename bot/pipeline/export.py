@@ -14,7 +14,7 @@ from typing import IO, Any
 from bot.pipeline.attend import tally
 from bot.runtime import Context
 from storage.records import Item, Job, Row
-from storage.states import ItemState
+from storage.states import ItemState, SubmissionState
 
 RESULT_COLUMNS = ("status", "reason", "attempts", "cost_usd", "file")
 """Added after the person's own columns; a clash gets `imgbatch_` in front."""
@@ -162,6 +162,7 @@ def audit(ctx: Context, job: Job) -> dict[str, Any]:
     states: Mapping[str, int] = {state.value: ledger.states.get(state, 0) for state in ItemState}
     ended = {name: states[name] for name in ENDS}
     paid_twice = list(ledger.overpaid)
+    lost = ctx.queries.submissions(job.id, [SubmissionState.LOST])
     exceptions = [f"item {name} was made more than once" for name in paid_twice]
     if not ledger.holds:
         exceptions.append("the counts of the states do not add up to the items requested")
@@ -182,6 +183,7 @@ def audit(ctx: Context, job: Job) -> dict[str, Any]:
         "settled_usd": number(ledger.settled_usd),
         "reserved_usd": number(ledger.reserved_usd),
         "unpriced_attempts": ledger.unpriced,
+        "results_lost": sum(sent.count - sent.completed for sent in lost),
         "quoted_usd": number(job.quoted_high),
         "invariant": "requested = stored + refused + failed + cancelled + expired + in_doubt + in_flight",
         "holds": not exceptions,

@@ -25,6 +25,9 @@ class Gate:
         # A live call that waits for a caller is not yet SENDING, and will be.
         self._handed_over = Counter(s.provider for s in due if s.id in ctx.sending)
         self._let = Counter[str]()
+        self._let_tokens = Counter[tuple[str, str]]()
+        self._queue_full: set[tuple[str, str]] = set()
+        self._enqueued = lru_cache(None)(ctx.queries.enqueued_tokens)
         self._counts = lru_cache(None)(self._read_counts)
         self._probes = lru_cache(None)(self._read_probes)
 
@@ -46,11 +49,16 @@ class Gate:
         if not self._within(submission, card.limits, live=live):
             return False
         self._let[name] += 1
+        self._let_tokens[name, submission.model] += submission.tokens
         return True
 
     def _within(self, submission: Submission, limits: Limits, *, live: bool) -> bool:
-        """Within the limits on open submissions, on creations an hour (batches) and on calls (live)."""
+        """Within the limits on open submissions, on creations an hour and enqueued tokens (batches), and on
+        calls (live).
+        """
         name = submission.provider
+        if not live and not self._queue_takes(submission, limits.enqueued_tokens):
+            return False
         most_open = limits.open_submissions
         hourly = None if live else limits.submissions_per_hour
         paced = live and (
@@ -69,6 +77,19 @@ class Gate:
             calling + mine < limits.concurrency
             and take(self._ctx.buckets, name, limits, self._now, submission.count)
         )
+
+    def _queue_takes(self, submission: Submission, limit: int | None) -> bool:
+        """Whether its tokens fit in the vendor's queue. What is too large alone goes when the queue is empty;
+        what waits is not overtaken by smaller ones, which would keep it waiting.
+        """
+        if limit is None:
+            return True
+        queue = (submission.provider, submission.model)
+        waiting = self._enqueued(*queue) + self._let_tokens[queue]
+        if queue in self._queue_full or (waiting and waiting + submission.tokens > limit):
+            self._queue_full.add(queue)
+            return False
+        return True
 
     def _read_counts(self, name: str) -> tuple[int, int, int]:
         now_open, sent = self._ctx.queries.open_submissions(name, self._now - timedelta(hours=1))

@@ -77,7 +77,7 @@ class Plan:
 
 
 class Chunk:
-    """How much still fits into one submission of a model: items, input bytes and expected output bytes."""
+    """How much still fits into one submission of a model: items, bytes and tokens in, expected bytes out."""
 
     def __init__(self, card: ModelCard, lane: Lane, policy: Policy, most: int | None = None) -> None:
         """`most`: fewer items than the vendor allows, as the operator may want as well."""
@@ -86,23 +86,31 @@ class Chunk:
         self._items = min(n for n in (items, policy.chunk_items, most) if n is not None)
         self._bytes_in = limits.bytes_per_submission
         self._bytes_out = limits.output_bytes_per_submission
-        self.items = self.bytes_in = self.bytes_out = 0
+        self._tokens = limits.enqueued_tokens if lane is Lane.BATCH else None
+        self.items = self.bytes_in = self.bytes_out = self.tokens = 0
 
-    def add(self, bytes_in: int, bytes_out: int) -> bool:
+    def add(self, bytes_in: int, bytes_out: int, tokens: int = 0) -> bool:
         """Count one more item in; False, and nothing counted, if it does not fit any more."""
-        too_many = self.items + 1 > self._items
-        too_large = self._bytes_in is not None and self.bytes_in + bytes_in > self._bytes_in
-        too_much = self._bytes_out is not None and self.bytes_out + bytes_out > self._bytes_out
-        if self.items and (too_many or too_large or too_much):
+        if self.items and (
+            self.full
+            or _past(self._bytes_in, self.bytes_in + bytes_in)
+            or _past(self._bytes_out, self.bytes_out + bytes_out)
+            or _past(self._tokens, self.tokens + tokens)
+        ):
             return False
         self.items += 1
         self.bytes_in += bytes_in
         self.bytes_out += bytes_out
+        self.tokens += tokens
         return True
 
     @property
     def full(self) -> bool:
         return self.items >= self._items
+
+
+def _past(limit: int | None, amount: int) -> bool:
+    return limit is not None and amount > limit
 
 
 def call_of(item: Item, card: ModelCard) -> tuple[object, ...]:

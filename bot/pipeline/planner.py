@@ -29,6 +29,7 @@ from bot.pipeline.plan import (
     keep_budget,
     usual_seconds,
 )
+from bot.watch.words import count
 from providers.base import Lane, Size
 from providers.catalogue import Cards, ModelCard, Price
 from storage.records import Item
@@ -88,10 +89,13 @@ class Planner:
         self._chosen: dict[tuple[str | None, str | None], ModelCard] = {}
         self._lists: dict[tuple[str | None, str | None], list[ModelCard]] = {}
         self._route = [n for n in spec.route if n not in resting] + [n for n in spec.route if n in resting]
-        if spec.route:
-            self.default = self._first_of_route()
-            return
-        self.default = self._compared(spec.provider, spec.model)[0]
+        self.default = self._first_of_route() if spec.route else self._compared(spec.provider, spec.model)[0]
+        most = self.default.limits.items_per_submission
+        if spec.chunk and spec.chunk > most and self.default.lane_for(spec.lane) is Lane.BATCH:
+            raise PlanError(
+                f"{self.default.id} takes at most {count(most, 'picture')} a submission; write chunk={most} "
+                "or less, or leave it out"
+            )
 
     def add(self, wishes: Sequence[Wish]) -> list[Item]:
         """The row's items, numbered on. Raises PlanError with the row's problem; nothing is counted then."""
@@ -229,10 +233,11 @@ class Planner:
         kind = (card.provider, card.id, bool(item.references), *call)
         size_in = len(item.prompt.encode()) + ENVELOPE_BYTES
         size_out = card.expected_output_bytes(made)
+        tokens = card.input_tokens(item.prompt, len(item.references or ()))
         chunk = chunks.get(kind)
-        if chunk is None or not chunk.add(size_in, size_out):
-            chunk = chunks[kind] = Chunk(card, Lane(item.lane), self._policy)
-            chunk.add(size_in, size_out)
+        if chunk is None or not chunk.add(size_in, size_out, tokens):
+            chunk = chunks[kind] = Chunk(card, Lane(item.lane), self._policy, self._spec.chunk)
+            chunk.add(size_in, size_out, tokens)
             totals.submissions += 1
 
     def _note_size(self, card: ModelCard, wanted: Size | None, made: Size) -> None:

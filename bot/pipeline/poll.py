@@ -70,7 +70,8 @@ def _poll_one(ctx: Context, submission: Submission, now: datetime) -> None:
         _act(ctx, submission, progress, now)
     except AskAgain as problem:
         if submission.ended_at and now - submission.ended_at > ctx.policy.results_patience:
-            settle.lost(ctx, submission, Failure(FailureKind.UNKNOWN, "no_results", str(problem)), now)
+            unread = Failure(FailureKind.EXPIRED, "no_results", str(problem))
+            settle.lost(ctx, submission, unread, now)
             return
         later = wait(1, ctx.policy, ctx.chance(), problem.retry_after)
         ctx.store.note_progress(submission, now + min(later, ctx.policy.poll_most), note=str(problem))

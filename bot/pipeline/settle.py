@@ -78,13 +78,14 @@ def answer(ctx: Context, submission: Submission, results: Iterable[ItemResult], 
 
 
 def lost(ctx: Context, submission: Submission, failure: Failure, now: datetime) -> None:
-    """The provider no longer has the submission: every open item has this failure."""
+    """Its results cannot be had: every item without an answer has this failure."""
     chance = ctx.chance()
     items = ctx.queries.submission_items(submission, [ItemState.IN_FLIGHT])
     outcomes = [_outcome(ctx, item, failure, now, chance) for item in items]
-    ctx.store.settle(submission, outcomes, now)
     made, failed = ctx.queries.answers(submission.id)
-    ctx.store.end(submission, now, completed=made, failed=failed, note=failure.message)
+    ctx.store.lose(
+        submission, outcomes, now, completed=made, failed=failed + len(outcomes), note=failure.message
+    )
 
 
 def handle_of(submission: Submission) -> Handle:

@@ -13,7 +13,7 @@ from enum import StrEnum
 
 from bot.watch.advice import Who, advice
 from bot.watch.facts import FailureGroup, JobFacts, PausedProvider
-from bot.watch.words import count, duration, percent, whole_percent
+from bot.watch.words import count, duration, listed, percent, whole_percent
 from providers.base import FailureKind
 
 
@@ -26,6 +26,7 @@ class Rule(StrEnum):
     PROVIDER_PAUSED = "provider-paused"
     EXPIRING = "expiring"
     REROUTED = "rerouted"
+    LOST_RESULTS = "lost-results"
 
 
 class Severity(StrEnum):
@@ -102,6 +103,7 @@ def job_alerts(
     rules = rules or AlertRules()
     found = [
         *_expiring(facts, now, rules),
+        _lost(facts),
         _success_rate(facts, rules, open_keys),
         _refusals(facts, rules, open_keys),
         _overdue(facts, now, rules),
@@ -276,6 +278,28 @@ def _expiring(facts: JobFacts, now: datetime, rules: AlertRules) -> list[Alert]:
             )
         )
     return alerts
+
+
+def _lost(facts: JobFacts) -> Alert | None:
+    """Results that could not be had; one alert for the job: what is asked for again may be lost again."""
+    if not facts.lost:
+        return None
+    pictures = sum(lost.items for lost in facts.lost)
+    providers = listed(sorted({lost.provider for lost in facts.lost}))
+    return Alert(
+        Rule.LOST_RESULTS,
+        f"{Rule.LOST_RESULTS}:{facts.job}",
+        Severity.CRITICAL,
+        f"{facts.title}: the results of {count(pictures, 'picture')} could not be had from {providers}",
+        (
+            "They may have been made and billed. They are asked for again in submissions of half the size, "
+            f"as often as the attempts allow. Last said: “{facts.lost[-1].said[:200]}”",
+        ),
+        (
+            "For the operator: check that this machine reaches the provider and has free disk space. If it "
+            "happens again, start such jobs with smaller submissions (`chunk=500`).",
+        ),
+    )
 
 
 def provider_key(provider: str, since: datetime) -> str:

@@ -61,6 +61,17 @@ class ExpiringResults:
 
 
 @dataclass(frozen=True, slots=True)
+class LostResults:
+    """A submission whose results could not be had from the provider."""
+
+    provider: str
+    items: int
+    """Pictures without an answer; they may have been made and billed."""
+    said: str
+    """Why, in the provider's words or ours."""
+
+
+@dataclass(frozen=True, slots=True)
 class JobFacts:
     """All there is to know about one job at one moment."""
 
@@ -73,3 +84,4 @@ class JobFacts:
     usual_refusal_rate: float | None = None
     """Over earlier jobs of the same kind; None without history."""
     expiring: tuple[ExpiringResults, ...] = ()
+    lost: tuple[LostResults, ...] = ()

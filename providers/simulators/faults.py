@@ -60,6 +60,10 @@ class Faults:
     """This many live calls are executed and billed, and the connection is cut before the reply."""
     cut_connection: int = 0
     """This many result downloads are cut half way."""
+    largest_results: int = 0
+    """Results of more lines than this cannot be had: they answer 404 (OpenAI); 0 allows any number."""
+    longest_download: int = 0
+    """Downloads of results of more lines than this break before their first byte (OpenAI); 0 breaks none."""
     missing_lines: float = 0.0
     """Rate or count of result lines (of each batch) that are billed and never written."""
     duplicate_lines: float = 0.0

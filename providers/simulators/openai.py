@@ -32,8 +32,22 @@ from providers.simulators import openai_hooks
 from providers.simulators.faults import Faults
 from providers.simulators.openai_batch_input import Limits
 from providers.simulators.openai_batches import ENDPOINTS, BatchDesk
-from providers.simulators.openai_errors import Refused, invalid, no_such_batch, unknown_parameter
-from providers.simulators.openai_files import MAX_FILE_BYTES, Shelf, StoredFile, check_upload, page, read_life
+from providers.simulators.openai_errors import (
+    Refused,
+    invalid,
+    no_such_batch,
+    no_such_file,
+    unknown_parameter,
+)
+from providers.simulators.openai_files import (
+    MAX_FILE_BYTES,
+    Shelf,
+    StoredFile,
+    check_upload,
+    longer,
+    page,
+    read_life,
+)
 from providers.simulators.openai_images import MODELS, Ask, Studio, available, rate_limited, read_ask
 from providers.simulators.openai_references import check_json_references, read_form
 from providers.simulators.server import CutShort, Endpoint, NoReply, Simulator
@@ -266,7 +280,13 @@ class OpenAISimulator(Simulator):
     async def _content(self, request: Request) -> ASGIApp:
         file = self._shelf.get(request.path_params["file_id"], self.clock())
         response = FileResponse(file.path, media_type="application/octet-stream", filename=file.filename)
-        if file.purpose == "batch_output" and self.faults.take("cut_connection"):
+        if file.purpose != "batch_output":
+            return response
+        if await self.in_thread(longer, file.path, self.faults.largest_results):
+            raise no_such_file(file.id)
+        if await self.in_thread(longer, file.path, self.faults.longest_download):
+            return NoReply()
+        if self.faults.take("cut_connection"):
             return CutShort(response)
         return response
 

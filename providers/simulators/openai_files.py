@@ -146,3 +146,11 @@ def page(items: list[Any], after: str | None, limit: int) -> dict[str, Any]:
         "last_id": shown[-1].id if shown else None,
         "has_more": len(items) > limit,
     }
+
+
+def longer(path: Path, most: int) -> bool:
+    """Whether a file has more lines than a dial allows; 0 allows any number."""
+    if not most:
+        return False
+    with path.open("rb") as file:
+        return sum(1 for _ in file) > most
