@@ -167,6 +167,15 @@ class Queries(UnderWay):
         with self._reading() as c:
             return {ItemState(state): count for state, count in c.execute(query)}
 
+    def unmade(self, job_id: str) -> Mapping[tuple[str, str, str], int]:
+        """Pictures that have no answer yet, duplicates left out, by provider, model and lane."""
+        open_states = [ItemState.PLANNED, ItemState.WAITING, ItemState.SENDING, ItemState.IN_FLIGHT]
+        way = (ITEM.c.provider, ITEM.c.model, ITEM.c.lane)
+        mine = (ITEM.c.job_id == job_id, ITEM.c.state.in_(open_states), ITEM.c.duplicate_of.is_(None))
+        with self._reading() as c:
+            found = c.execute(select(*way, func.count()).where(*mine).group_by(*way))
+            return {(provider, model, lane): number for provider, model, lane, number in found}
+
     def failures(self, job_id: str) -> Sequence[FailureGroup]:
         """Ended, not stored, not cancelled: grouped by kind and code, most first."""
         ended = [ItemState.REFUSED, ItemState.FAILED, ItemState.EXPIRED, ItemState.IN_DOUBT]
@@ -374,6 +383,12 @@ class Queries(UnderWay):
             ITEM.c.provider == provider,
             ITEM.c.number > after,
         )
+        return self._all(Item, query.order_by(ITEM.c.number).limit(limit))
+
+    def waiting_in(self, job_id: str, lane: str, limit: int, after: int = 0) -> Sequence[Item]:
+        """Items that wait to be sent in a lane, lowest number first, from number `after` on."""
+        mine = (ITEM.c.job_id == job_id, ITEM.c.state == ItemState.WAITING, ITEM.c.lane == lane)
+        query = select(ITEM).where(*mine, ITEM.c.number > after)
         return self._all(Item, query.order_by(ITEM.c.number).limit(limit))
 
     def most_it_may_cost(self, job_id: str) -> Decimal:
