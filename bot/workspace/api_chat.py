@@ -21,6 +21,8 @@ def checked_blocks(site: Site, given: Any) -> list[Json]:
     if given is None:
         return []
     found = blocks.findings_in_blocks(given, "message", lambda reference: fit_for_image(site, reference))
+    if not found:
+        found = blocks.findings_in_cards(given, site.faults.carousels)
     if found:
         raise refused("invalid_blocks", found)
     if blocks.markdown_in(given) > limits.MARKDOWN_CHARACTERS:

@@ -15,6 +15,8 @@ def checked_view(site: Site, given: object, but: View | None = None) -> Json:
     if blocks.view_is_too_large(given):
         raise ApiError("view_too_large")
     found = blocks.findings_in_view(given, lambda reference: fit_for_image(site, reference))
+    if not found:
+        found = blocks.findings_in_cards(given["blocks"], site.faults.carousels, "/view/blocks")
     if found:
         raise refused("invalid_arguments", found)
     external_id = str(given.get("external_id") or "")

@@ -21,7 +21,26 @@ def findings_in_blocks(
         check.say(f"no more than {most} items allowed", at)
     for index, block in enumerate(blocks):
         check.block(block, f"{at}/{index}")
+    check.together(blocks, at)
     return check.found
+
+
+def findings_in_cards(blocks: list[Json], dial: str, at: str = "/blocks") -> list[str]:
+    """What a workspace finds that takes cards without files, or no cards at all; see `Faults.carousels`."""
+    found: list[str] = []
+    for index, block in enumerate(blocks if dial != "taken" else []):
+        where = f"{at}/{index}"
+        if block.get("type") in ("card", "carousel") and dial == "refused":
+            found.append(f"unsupported type: {block['type']} [json-pointer:{where}/type]")
+        elif block.get("type") == "carousel":
+            found += findings_in_cards(block["elements"], dial, f"{where}/elements")
+        elif block.get("type") == "card":
+            found += [
+                f"invalid slack file [json-pointer:{where}/{name}/slack_file]"
+                for name in ("hero_image", "icon")
+                if "slack_file" in (block.get(name) or {})
+            ]
+    return found
 
 
 def findings_in_view(view: object, file_is_fine: FileCheck) -> list[str]:
@@ -53,8 +72,8 @@ def view_is_too_large(view: Json) -> bool:
 
 
 def characters_in(blocks: list[Json]) -> int:
-    """All text in the blocks, as Slack's undocumented total counts it."""
-    return sum(len(text) for text in _texts(blocks))
+    """All text in the blocks, as Slack's undocumented total counts it; data tables count for themselves."""
+    return sum(len(text) for text in _texts([b for b in blocks if b.get("type") != "data_table"]))
 
 
 def markdown_in(blocks: list[Json]) -> int:
@@ -140,7 +159,7 @@ class _Check(Elements):
         by_kind: dict[str, Callable[[Json, str], None]] = {
             "section": self._section,
             "header": lambda b, a: self.text(b.get("text"), f"{a}/text", limits.HEADER_TEXT, plain=True),
-            "alert": lambda b, a: self.text(b.get("text"), f"{a}/text", limits.CARD_BODY),
+            "alert": self._alert,
             "image": self.image,
             "context": self._context,
             "actions": self._elements,
@@ -153,7 +172,11 @@ class _Check(Elements):
                 b.get("text"), f"{a}/text", limits.MARKDOWN_CHARACTERS, fewest=1
             ),
             "table": self._table,
-            "data_table": self._table,
+            "data_table": self._data_table,
+            "data_visualization": self._chart,
+            "rich_text": self._rich_text,
+            "plan": self._plan,
+            "task_card": self._task,
         }
         if kind in by_kind:
             by_kind[kind](block, at)
@@ -217,6 +240,8 @@ class _Check(Elements):
             if block.get(name) is not None:
                 most = limits.CARD_TITLE if name in ("title", "subtitle") else limits.CARD_BODY
                 self.text(block[name], f"{at}/{name}", most)
+        if block.get("icon") and block.get("slack_icon"):
+            self.say("must provide either icon or slack_icon", at)
         for name in ("hero_image", "icon"):
             if isinstance(block.get(name), dict):
                 self.image(block[name], f"{at}/{name}")
@@ -242,6 +267,42 @@ class _Check(Elements):
                 self.say(f"unsupported type: {item['type']}", f"{where}/type")
             else:
                 self.block(item, where)
+
+    def together(self, blocks: list[Any], at: str) -> None:
+        """What holds for all blocks of a surface together."""
+        kinds = [str(block.get("type")) for block in blocks if isinstance(block, dict)]
+        for kind, most in limits.BLOCKS_OF_A_KIND.items():
+            if kinds.count(kind) > most:
+                self.say(f"no more than {most} {kind} blocks allowed", at)
+
+    def _alert(self, block: Json, at: str) -> None:
+        self.text(block.get("text"), f"{at}/text", limits.CARD_BODY)
+        if block.get("level", "default") not in limits.ALERT_LEVELS:
+            self.say(f"must be one of: {', '.join(limits.ALERT_LEVELS)}", f"{at}/level")
+
+    def _rich_text(self, block: Json, at: str) -> None:
+        for index, part in enumerate(block.get("elements") or []):
+            kind = part.get("type") if isinstance(part, dict) else None
+            if kind not in limits.RICH_TEXT_PARTS:
+                self.say(f"unsupported type: {kind}", f"{at}/elements/{index}/type")
+
+    def _data_table(self, block: Json, at: str) -> None:
+        self._table(block, at)
+        if not 1 <= block.get("page_size", limits.DATA_TABLE_PAGE) <= limits.DATA_TABLE_PAGE_MOST:
+            self.say(f"must be between 1 and {limits.DATA_TABLE_PAGE_MOST}", f"{at}/page_size")
+        if sum(len(text) for text in _texts(block.get("rows"))) > limits.DATA_TABLE_CHARACTERS:
+            self.say(f"no more than {limits.DATA_TABLE_CHARACTERS} characters allowed", f"{at}/rows")
+
+    def _chart(self, block: Json, at: str) -> None:
+        self.length(block.get("title"), f"{at}/title", limits.CHART_TITLE, fewest=1)
+
+    def _plan(self, block: Json, at: str) -> None:
+        for index, task in enumerate(block.get("tasks") or []):
+            self._task(task if isinstance(task, dict) else {}, f"{at}/tasks/{index}")
+
+    def _task(self, block: Json, at: str) -> None:
+        if block.get("status") not in limits.TASK_STATES:
+            self.say(f"must be one of: {', '.join(limits.TASK_STATES)}", f"{at}/status")
 
     def _table(self, block: Json, at: str) -> None:
         for index, row in enumerate(block.get("rows") or []):

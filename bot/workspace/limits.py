@@ -178,10 +178,22 @@ BLOCK_COUNTS: Final[dict[tuple[str, str], tuple[int, int]]] = {
     ("card", "actions"): (1, CARD_BUTTONS),
     ("table", "rows"): (1, 100),
     ("data_table", "rows"): (2, 101),
+    ("plan", "tasks"): (1, 50),
 }
 """The fewest and most items of a block's list."""
 
+BLOCKS_OF_A_KIND: Final = {"table": 1, "data_visualization": 2}
+"""The most blocks of these kinds in one message."""
 TABLE_COLUMNS: Final = 20
+DATA_TABLE_PAGE: Final = 5
+DATA_TABLE_PAGE_MOST: Final = 100
+DATA_TABLE_CHARACTERS: Final = 20_000
+CHART_TITLE: Final = 50
+ALERT_LEVELS: Final = ("default", "info", "warning", "error", "success")
+TASK_STATES: Final = ("pending", "in_progress", "complete", "error")
+RICH_TEXT_PARTS: Final = frozenset(
+    {"rich_text_section", "rich_text_list", "rich_text_preformatted", "rich_text_quote"}
+)
 
 SELECTS: Final = frozenset(
     {"static_select", "external_select", "users_select", "conversations_select", "channels_select"}

@@ -19,7 +19,8 @@ submitted, as in Slack. `words_in(message)` is all text of a message or view.
 
 What a test turns is on `Workspace`: add_channel(shared=True), add_user, add_stranger, set_group,
 disable_group, deactivate, rate_limits, pass_time, fail_next, limit_next, lose_answer_next, drop_next_ack,
-redeliver_last_event, and the fields of `faults`.
+redeliver_last_event, and the fields of `faults`: carousels = "taken" | "without_files" | "refused",
+file_polls, share_seconds, ...
 """
 
 import mimetypes

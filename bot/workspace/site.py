@@ -4,6 +4,7 @@ import asyncio
 from collections import deque
 from collections.abc import Coroutine
 from dataclasses import dataclass, field
+from typing import Literal
 
 from bot.workspace import limits
 from bot.workspace.delivery import Delivery
@@ -38,6 +39,8 @@ class Faults:
     alt_txt_loses_share: bool = True
     mention_with_file: bool = True
     """Whether a mention that carries a file arrives as app_mention too; reports differ."""
+    carousels: Literal["taken", "without_files", "refused"] = "taken"
+    """Whether cards and carousels are taken, only with image_url, or not at all (older workspaces)."""
     failures: list[Failure] = field(default_factory=list)
 
 
