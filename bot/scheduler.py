@@ -29,6 +29,7 @@ EVERY_SECONDS: Mapping[str, float] = {
     "pilots": 1,
     "finish": 1,
     "attend": 2,
+    "schedule": 5,
     "inbox": 0.3,
     "announce": 1,
 }

@@ -15,6 +15,7 @@ from bot.app import build_hooks, open_context
 from bot.config import Settings, SettingsError, load
 from bot.hooks import Hooks
 from bot.pipeline.rescue import clear_drafts
+from bot.pipeline.scheduled import fire
 from bot.runtime import Context
 from bot.scheduler import Tick, pipeline_ticks, ticking
 from bot.slack.announcer import announce
@@ -90,6 +91,7 @@ def check_slack(settings: Settings) -> None:
 def _slack_ticks(ctx: Context, app: App, settings: Settings) -> Mapping[str, Tick]:
     channel = settings.imgbatch_alert_channel
     return {
+        "schedule": lambda now: fire(ctx, now),
         "inbox": lambda now: work_inbox(ctx, app.client, now),
         "announce": lambda now: announce(ctx, app.client, now, alert_channel=channel),
     }

@@ -45,6 +45,10 @@ class Mail(Reader):
             return False
         return True
 
+    def entry(self, key: str) -> InboxEntry | None:
+        """What was written down under this key."""
+        return self._one(InboxEntry, select(INBOX).where(INBOX.c.key == key))
+
     def due_inbox(self, now: datetime, limit: int = 20) -> Sequence[InboxEntry]:
         """What waits to be worked on, oldest first."""
         query = select(INBOX).where(INBOX.c.state == InboxState.NEW, INBOX.c.due_at <= now)

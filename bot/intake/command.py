@@ -18,10 +18,14 @@ __all__ = [
     "Help",
     "ListJobs",
     "New",
+    "Presets",
     "Retry",
     "Run",
+    "Schedule",
+    "Schedules",
     "Status",
     "Unknown",
+    "Unschedule",
     "parse_command",
     "parse_options",
 ]
@@ -88,6 +92,38 @@ class Help:
 
 
 @dataclass(frozen=True, slots=True)
+class Presets:
+    """The saved options of the channel: all, or one of them shown, saved or dropped."""
+
+    action: str = "list"
+    """One of PRESET_ACTIONS."""
+    name: str = ""
+    text: str = ""
+    """What is to be saved, as written (`bot.intake.preset.read_defaults`); empty: ask in a form."""
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """Run a job again and again."""
+
+    job: str
+    text: str = ""
+    """When, as written (`bot.intake.rule.parse_rule`); empty: ask in a form."""
+
+
+@dataclass(frozen=True, slots=True)
+class Schedules:
+    """What is scheduled."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unschedule:
+    """End a schedule."""
+
+    schedule: str
+
+
+@dataclass(frozen=True, slots=True)
 class Unknown:
     """Not understood."""
 
@@ -96,16 +132,47 @@ class Unknown:
     """One sentence: what is wrong and what to write instead."""
 
 
-Command = New | Run | Status | ListJobs | Cancel | Retry | Audit | Help | Unknown
+Command = (
+    New
+    | Run
+    | Status
+    | ListJobs
+    | Cancel
+    | Retry
+    | Audit
+    | Presets
+    | Schedule
+    | Schedules
+    | Unschedule
+    | Help
+    | Unknown
+)
+
+PRESET_ACTIONS = ("list", "show", "save", "drop")
 
 WHICH = ("failed", "refused", "expired", "cancelled", "in_doubt", "all")
 """Items a retry can be about; `all` is every one that did not become a picture."""
 
-TOPICS = ("templates", "sheet", "options", "new", "run", "status", "list", "cancel", "retry", "audit")
+TOPICS = (
+    "templates",
+    "sheet",
+    "options",
+    "new",
+    "run",
+    "status",
+    "list",
+    "cancel",
+    "retry",
+    "audit",
+    "presets",
+    "schedules",
+)
 """What help can be asked about."""
 
 _VERBS = {
     **{verb: verb for verb in ("new", "run", "status", "list", "cancel", "retry", "help", "audit")},
+    **{verb: verb for verb in ("presets", "schedule", "schedules", "unschedule")},
+    "preset": "presets",
     "jobs": "list",
     "ls": "list",
     "stop": "cancel",
@@ -119,12 +186,21 @@ _VERBS = {
 _TOPIC_WORDS = {
     "template": "templates",
     "prompt": "templates",
+    "preset": "presets",
+    "schedule": "schedules",
     "csv": "sheet",
     "xlsx": "sheet",
     "option": "options",
 }
 
 _JOB = re.compile(r"#?([a-z0-9][a-z0-9_-]{2,39})", re.IGNORECASE)
+
+
+_WHEN = re.compile(
+    r"(daily|every|weekly|weekdays?|column|calendar|at|on|(mon|tues?|wed|thu|fri|sat|sun)\w*|\d[\d:./-]*)\W*$",
+    re.IGNORECASE,
+)
+"""The first word of when a job is to be run, as opposed to its name."""
 
 
 def parse_command(text: str, *, job: str | None = None) -> Command:
@@ -147,12 +223,12 @@ def parse_command(text: str, *, job: str | None = None) -> Command:
         return Unknown(plain, _no_verb(first, plain))
     rest = plain[len(first) :].strip()
     try:
-        return _command(verb, rest, plain, job)
+        return _command(verb, rest, plain, job, text)
     except CommandError as problem:
         return Unknown(plain, str(problem))
 
 
-def _command(verb: str, rest: str, plain: str, job: str | None) -> Command:
+def _command(verb: str, rest: str, plain: str, job: str | None, text: str) -> Command:
     match verb:
         case "new":
             return New(*parse_options(rest))
@@ -168,6 +244,14 @@ def _command(verb: str, rest: str, plain: str, job: str | None) -> Command:
             return Status(_job(verb, rest, job) if rest or job else None)
         case "cancel":
             return Cancel(_job(verb, rest, job))
+        case "presets":
+            return _presets(rest, _raw_behind(text, "save"))
+        case "schedule":
+            return _schedule(rest, job)
+        case "schedules":
+            return Schedules()
+        case "unschedule":
+            return Unschedule(_job(verb, rest, None))
         case _:
             return Audit(_job(verb, rest, job))
 
@@ -205,6 +289,42 @@ def _retry(rest: str, job: str | None) -> Retry:
     return Retry(_job("retry", " ".join(names), job), which[0] if which else "failed")
 
 
+def _presets(rest: str, saved: str) -> Presets:
+    words = rest.split()
+    if not words:
+        return Presets()
+    action = {"add": "save", "set": "save", "delete": "drop", "remove": "drop"}.get(
+        words[0].lower(), words[0].lower()
+    )
+    if action not in PRESET_ACTIONS:
+        close = difflib.get_close_matches(action, PRESET_ACTIONS, 1, 0.6)
+        hint = f"did you mean “preset {close[0]}”?" if close else "write preset list, show, save or drop."
+        raise CommandError(f"{quoted(words[0])} is nothing a preset can do; {hint}")
+    name = words[1].strip("`*_.,:!").lower() if len(words) > 1 else ""
+    if action in ("show", "drop") and not name:
+        raise CommandError(f"Say which preset, like “preset {action} packshots”; “preset” lists them.")
+    return Presets(action, name, saved if action == "save" and len(words) > 2 else "")
+
+
+def _raw_behind(text: str, word: str) -> str:
+    """What was written behind a word, mentions as Slack sends them."""
+    found = re.search(rf"\b(?:{word}|add|set)\b", text, re.IGNORECASE)
+    return text[found.end() :].strip() if found else ""
+
+
+def _schedule(rest: str, job: str | None) -> Schedule:
+    first, _, when = rest.partition(" ")
+    named = _JOB.fullmatch(first.strip("`*_.,:!"))
+    if job is not None and (named is None or _WHEN.match(first)):
+        return Schedule(job, rest)
+    if named is None:
+        raise CommandError(
+            "Say which job and when, like “schedule k3x9ab daily 07:00 Europe/Berlin”; "
+            "“list” shows the names."
+        )
+    return Schedule(named[1].lower(), when.strip())
+
+
 def _help(rest: str, plain: str) -> Help | Unknown:
     word = rest.split()[0].strip("`*_.,:!?").lower() if rest.split() else ""
     if not word:
@@ -228,4 +348,5 @@ def _no_verb(first: str, plain: str) -> str:
         return f"{quoted(first)} is not a command; did you mean {quoted(f'{close[0]} {rest}'.strip())}?"
     if "{" in plain or "=" in plain:
         return "Write “run” in front of a template or options, and drop the sheet beside them."
-    return f"{quoted(first)} is not a command; write new, run, status, list, cancel, retry, audit or help."
+    known = "new, run, status, list, cancel, retry, audit, preset, schedule or help"
+    return f"{quoted(first)} is not a command; write {known}."

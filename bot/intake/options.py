@@ -35,6 +35,9 @@ MAX_PILOT = 1_000
 MAX_TITLE_CHARACTERS = 120
 """As long as a title stays on one line in Slack."""
 
+MAX_BRAND_CHARACTERS = 400
+"""Of the words put around every prompt: a style fits, a second template does not."""
+
 
 class CommandError(ValueError):
     """The text cannot be followed; one sentence that says what is wrong and what to write."""
@@ -60,10 +63,20 @@ class Changes:
     """Several providers behind `provider=`, in the order wanted."""
     off_peak: bool | None = None
     chunk: int | None = None
+    prefix: str | None = None
+    suffix: str | None = None
+    delivery: str | None = None
+    preset: str | None = None
+    """Name of the saved options that fill what is not said; looked up by `bot.slack.presets`."""
+
+    def given(self) -> dict[str, Any]:
+        """The options that were given, by name."""
+        return {f.name: value for f in fields(self) if (value := getattr(self, f.name)) is not None}
 
     def apply(self, spec: JobSpec, template: str | None = None) -> JobSpec:
         """The spec with these options, and with the template if there is one."""
-        given = {f.name: value for f in fields(self) if (value := getattr(self, f.name)) is not None}
+        given = self.given()
+        given.pop("preset", None)
         if template is not None:
             given["template"] = template
         return replace(spec, **given)
@@ -140,6 +153,23 @@ def _title(text: str) -> str:
     return flat
 
 
+def check_brand(text: str) -> str:
+    """Words to put around every prompt. Raises ValueError with a sentence."""
+    flat = " ".join(text.split())
+    if len(flat) > MAX_BRAND_CHARACTERS:
+        raise ValueError(
+            f"The words around a prompt may have {MAX_BRAND_CHARACTERS} characters and these have {len(flat)}"
+        )
+    return flat
+
+
+def check_name(text: str) -> str:
+    """The name of a preset, in lower case. Raises ValueError with a sentence."""
+    if not re.fullmatch(r"[\w-]{1,30}", text):
+        raise ValueError(f"{quoted(text)} is not a name; write one word of up to 30 letters, like packshots")
+    return text.lower()
+
+
 _READ: Mapping[str, Callable[[str], Any]] = MappingProxyType(
     {
         "provider": _lower_word,
@@ -157,6 +187,10 @@ _READ: Mapping[str, Callable[[str], Any]] = MappingProxyType(
         "title": _title,
         "off_peak": _yes_or_no,
         "chunk": check_chunk,
+        "prefix": check_brand,
+        "suffix": check_brand,
+        "delivery": _lower_word,
+        "preset": check_name,
         "template": str,
     }
 )

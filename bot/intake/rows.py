@@ -11,7 +11,7 @@ from functools import lru_cache
 from bot.intake.records import quoted
 from bot.intake.references import read_references
 from bot.intake.sheet import Sheet
-from bot.intake.spec import BadRow, JobSpec, SheetRow, Wish
+from bot.intake.spec import BadRow, JobSpec, SheetRow, Wish, dressed
 from bot.intake.template import Template, TemplateError
 from providers.base import Size
 from providers.catalogue import Cards
@@ -44,12 +44,14 @@ def read_rows(
 ) -> Iterator[tuple[SheetRow, list[Wish]] | BadRow]:
     """Each row with the pictures it asks for, or why it cannot be used; streamed.
 
-    A row's own `prompt` is taken as it is written and wins over the template. A row's own size, model and so
-    on win over the spec's; where both are silent the wish is, too. With `cards` the words of the `provider`,
-    `model` and `quality` columns must be in the catalogue; without, only their form is checked. Raises
-    TemplateError when the template needs a column that the sheet does not have, and SheetError.
+    A row's own `prompt` is taken as it is written and wins over the template; both are dressed in the spec's
+    prefix and suffix. A row's own size, model and so on win over the spec's; where both are silent the wish
+    is, too. With `cards` the words of the `provider`, `model` and `quality` columns must be in the catalogue;
+    without, only their form is checked. Raises TemplateError when the template needs a column that the sheet
+    does not have, and SheetError.
     """
-    reader = _Reader(sheet, spec, template.for_columns(sheet.columns) if template else None, cards)
+    tied = template.for_columns(sheet.columns, spec.mapping) if template else None
+    reader = _Reader(sheet, spec, tied, cards)
     for row in sheet.rows():
         if isinstance(row, BadRow):
             yield row
@@ -117,13 +119,13 @@ class _Reader:
         alt = self._cell(cells, "alt")
         wishes: list[Wish] = []
         for choice, prompt in self._prompts(row):
-            alt_text = alt_text_from(alt or prompt)
+            alt_text, asked = alt_text_from(alt or prompt), dressed(prompt, self.spec)
             for _ in range(options.variants):
                 wish = Wish(
                     row=row.number,
                     key=key,
                     variant=len(wishes) + 1,
-                    prompt=prompt,
+                    prompt=asked,
                     provider=options.provider,
                     model=options.model,
                     size=options.size,

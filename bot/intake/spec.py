@@ -39,6 +39,19 @@ class JobSpec:
     """Nothing is sent before the operator's off-peak hours begin."""
     chunk: int | None = None
     """At most so many pictures a submission: fewer than the vendor takes, for a job that is often refused."""
+    mapping: Mapping[str, str] = field(default_factory=dict)
+    """Template variable -> the column it means, where their names differ; an empty text leaves it blank."""
+    prefix: str = ""
+    """Words in front of every prompt, such as a brand's style; see `dressed`."""
+    suffix: str = ""
+    """Words behind every prompt."""
+    delivery: str | None = None
+    """Name of the set of web files to make of each picture; None: one file as the operator set it up."""
+
+
+def dressed(prompt: str, spec: JobSpec) -> str:
+    """The prompt with the job's own words around it, which is what the model is asked."""
+    return " ".join(part for part in (spec.prefix.strip(), prompt, spec.suffix.strip()) if part)
 
 
 @dataclass(frozen=True, slots=True)

@@ -141,11 +141,20 @@ class Template:
         """The choice lists, `choice_1` first, with their options."""
         return {slot.name: slot.options for slot in self._slots}
 
-    def for_columns(self, columns: Collection[str]) -> Template:
-        """The same template, tied to a sheet's columns. Raises TemplateError naming one that is missing."""
+    def for_columns(self, columns: Collection[str], mapping: Mapping[str, str] | None = None) -> Template:
+        """The same template, tied to a sheet's columns. Raises TemplateError naming one that is missing.
+
+        `mapping`: the column meant by a variable of another name; an empty name leaves the variable blank. A
+        column that this sheet does not have is passed over, and the variable's own name tried.
+        """
         tied = Template(self.text, self._compiled, self._values, self._slots)
-        tied._columns = self._tie(columns)
+        tied._columns = self._tie(columns, mapping or {})
         return tied
+
+    def missing(self, columns: Collection[str]) -> tuple[str, ...]:
+        """The variables for which there is no column, in the template's order."""
+        known = variables_of(columns)
+        return tuple(dict.fromkeys(v for value in self._values if (v := identifier(value.name)) not in known))
 
     def render(self, cells: Mapping[str, str]) -> str:
         """The prompt for a row, with the first option of every choice list. Raises TemplateError."""
@@ -153,8 +162,8 @@ class Template:
 
     def expand(self, cells: Mapping[str, str]) -> Iterator[tuple[Mapping[str, str], str]]:
         """Every prompt for a row, with the options chosen for it. Raises TemplateError."""
-        columns = self._columns if self._columns is not None else self._tie(cells.keys())
-        values = {variable: cells[column] for variable, column in columns}
+        columns = self._columns if self._columns is not None else self._tie(cells.keys(), {})
+        values = {variable: cells[column] if column else "" for variable, column in columns}
         if not self._slots:
             yield {}, self._filled(values)
             return
@@ -176,9 +185,10 @@ class Template:
             )
         return prompt
 
-    def _tie(self, columns: Collection[str]) -> tuple[tuple[str, str], ...]:
-        """Jinja's name of each variable -> the column it means."""
+    def _tie(self, columns: Collection[str], mapping: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+        """Jinja's name of each variable -> the column it means, "" for none."""
         known = variables_of(columns)
+        known |= {name: column for name, column in mapping.items() if not column or column in columns}
         tied: dict[str, str] = {}
         for value in self._values:
             column = known.get(identifier(value.name))
@@ -188,7 +198,9 @@ class Template:
         return tuple(tied.items())
 
 
-def compile_template(text: str, columns: Collection[str] | None = None) -> Template:
+def compile_template(
+    text: str, columns: Collection[str] | None = None, mapping: Mapping[str, str] | None = None
+) -> Template:
     """Check and compile a template, and tie it to a sheet's columns if they are given.
 
     Raises TemplateError: one sentence with the line and character where something is wrong.
@@ -221,7 +233,7 @@ def compile_template(text: str, columns: Collection[str] | None = None) -> Templ
     )
     values = tuple(sorted(values, key=lambda value: value.start))
     template = Template(text, _compile(tree), values, slots)
-    return template if columns is None else template.for_columns(columns)
+    return template if columns is None else template.for_columns(columns, mapping)
 
 
 def _check_expansions(choices: tuple[Choice, ...]) -> None:

@@ -55,6 +55,8 @@ class Wanted:
     requested_by: str
     files: Callable[[str], Path | None] = lambda _name: None
     """Finds a reference picture by the name in the sheet."""
+    notes: tuple[str, ...] = ()
+    """Sentences to say first in the plan."""
 
 
 @dataclass(slots=True)
@@ -177,6 +179,26 @@ def create_job(ctx: Context, wanted: Wanted, now: datetime, job_id: str | None =
     return planned, plan
 
 
+def unused_id(ctx: Context) -> str:
+    """A name for a job to come, chosen before any work so that a second try finds the first."""
+    name = ctx.new_id(6)
+    while ctx.queries.job(name) is not None:
+        name = ctx.new_id(6)
+    return name
+
+
+def create_once(ctx: Context, wanted: Wanted, now: datetime, job_id: str) -> None:
+    """`create_job` under a name chosen before: nothing is done if an earlier try made it, and what one left
+    in the middle is made anew. Raises CannotCreateError.
+    """
+    known = ctx.queries.job(job_id)
+    if known is not None and known.state is not JobState.DRAFT:
+        return
+    if known is not None:
+        ctx.store.drop_job(known.id)
+    create_job(ctx, wanted, now, job_id)
+
+
 def digest(wanted: Wanted) -> str:
     """Of the sheet's bytes and the options: the same wish has the same digest."""
     mark = hashlib.sha256(SPEC.dump_json(wanted.spec))
@@ -198,7 +220,8 @@ def _open(
         problems.append(str(problem))
     try:
         if wanted.spec.template:
-            template = compile_template(wanted.spec.template, sheet.columns if sheet else None)
+            columns = sheet.columns if sheet else None
+            template = compile_template(wanted.spec.template, columns, wanted.spec.mapping)
     except TemplateError as problem:
         problems.append(str(problem))
     try:
@@ -235,7 +258,8 @@ def _close(reading: Reading) -> Plan:
             f"None of the {reading.rows} rows of {reading.wanted.sheet_name} can be used; "
             f"line {first.line}: {first.problem}"
         )
-    return reading.planner.plan(reading.rows, reading.bad_rows, reading.sheet.warnings)
+    said = (*reading.wanted.notes, *reading.sheet.warnings)
+    return reading.planner.plan(reading.rows, reading.bad_rows, said)
 
 
 def _keep_reference(ctx: Context, path: Path) -> str:

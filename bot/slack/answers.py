@@ -139,8 +139,9 @@ _SHORT = """*From a sheet to pictures*
 3. Press *Start*. Progress, alerts, the summary and the pictures come in the same thread.
 
 `/imgbatch new` · `status [job]` · `list` · `cancel JOB` · `retry JOB` · `audit JOB` · `help TOPIC`
+`preset` · `schedule JOB daily 07:00` · `schedules`
 In a job's thread, mention me with the same words; the job need not be named.
-Topics: templates, sheet, options, new, run, status, list, cancel, retry, audit."""
+Topics: templates, sheet, options, new, run, status, list, cancel, retry, audit, presets, schedules."""
 
 _TOPICS: Mapping[str, str] = {
     "templates": "A template is a prompt with columns in double braces: `Studio photo of {{ name }}`. A "
@@ -160,6 +161,16 @@ _TOPICS: Mapping[str, str] = {
     "because it is paid for.",
     "retry": "`/imgbatch retry JOB` sends the failed pictures again. Add `refused`, `expired`, `cancelled`, "
     "`in_doubt` or `all` for others; those in doubt may be paid twice.",
+    "presets": "A preset is options under a name, for one channel: `/imgbatch preset save packshots "
+    'size=1024x1024 lane=batch prefix="Clean studio shot." budget=40`, then `preset=packshots` beside a '
+    "sheet or in the form. The one called `default` fills what nobody says. `preset`, `preset show NAME` and "
+    "`preset drop NAME` list, show and remove them. `prefix` and `suffix` stand around every prompt; "
+    "`approvers=@ana @brand-team` and `approval=100` say who reviews, and from which price on a second "
+    "person must agree.",
+    "schedules": "`/imgbatch schedule JOB daily 07:00 Europe/Berlin budget=25` runs a job again every day: "
+    "by itself as long as a run may cost at most the budget, else it waits for Start. "
+    "`weekly mon,thu 07:00`, dates such as `2026-12-01, 2026-12-24 09:00`, and `column publish_date 09:00` "
+    "(each row on its own day) work as well. `schedules` lists what is scheduled, `unschedule ID` ends it.",
     "audit": "`/imgbatch audit JOB` proves that every row and every dollar is accounted for.",
 }
 

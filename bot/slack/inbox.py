@@ -18,10 +18,12 @@ from slack_sdk import WebClient
 
 from bot.intake import command as c
 from bot.intake.options import CommandError, parse_options
+from bot.intake.records import SheetError
 from bot.intake.spec import JobSpec
-from bot.pipeline.create import SPEC, CannotCreateError, Wanted, create_job
+from bot.pipeline import scheduled
+from bot.pipeline.create import SPEC, CannotCreateError, Wanted, create_once, unused_id
 from bot.runtime import Context
-from bot.slack import answers, files, reach, verbs
+from bot.slack import answers, files, presets, reach, schedules, verbs
 from bot.slack import blocks as b
 from bot.slack.blocks import Message
 from bot.slack.files import FileTrouble, Sheet
@@ -62,14 +64,6 @@ def receive_message(ctx: Context, key: str, message: Mapping[str, Any], where: W
     return ctx.mail.receive(key, MESSAGE, payload, now)
 
 
-def unused_id(ctx: Context) -> str:
-    """A name for the job that may come of it, chosen before any work so that a second try finds the first."""
-    name = ctx.new_id(6)
-    while ctx.queries.job(name) is not None:
-        name = ctx.new_id(6)
-    return name
-
-
 def work_inbox(ctx: Context, client: WebClient, now: datetime) -> int:
     """Do what is due; how many entries are done with."""
     desk = Desk(ctx, wire_of(client), now)
@@ -79,7 +73,7 @@ def work_inbox(ctx: Context, client: WebClient, now: datetime) -> int:
 def _work(desk: Desk, entry: InboxEntry) -> bool:
     try:
         note = _KINDS[entry.kind](desk, entry)
-    except (Sorry, CannotCreateError, FileTrouble, CommandError) as problem:
+    except (Sorry, CannotCreateError, FileTrouble, SheetError, CommandError) as problem:
         return _apologise(desk, entry, problem)
     except Gone as problem:
         desk.ctx.mail.inbox_failed(entry, f"nowhere to answer: {problem.code}")
@@ -160,9 +154,7 @@ def _make(desk: Desk, batch: Batch) -> None:
     """The job, PLANNED; nothing is done if an earlier try made it."""
     known = desk.ctx.queries.job(batch.job_id)
     if known is not None and known.state is not JobState.DRAFT:
-        return
-    if known is not None:
-        desk.ctx.store.drop_job(known.id)
+        return  # before the sheet is downloaded again
     with tempfile.TemporaryDirectory(prefix="imgbatch-") as folder:
         sheet = files.known(desk.wire, batch.sheet, desk.now)
         name = files.safe_name(sheet.name)
@@ -170,7 +162,7 @@ def _make(desk: Desk, batch: Batch) -> None:
         path.parent.mkdir()
         files.download(desk.wire, sheet, path)
         found = _references(desk, batch, Path(folder))
-        create_job(desk.ctx, Wanted(path, name, batch.spec, batch.person, found), desk.now, batch.job_id)
+        create_once(desk.ctx, Wanted(path, name, batch.spec, batch.person, found), desk.now, batch.job_id)
 
 
 def _references(desk: Desk, batch: Batch, folder: Path) -> Callable[[str], Path | None]:
@@ -209,6 +201,7 @@ def _message(desk: Desk, entry: InboxEntry) -> str:
     if len(sheets) > 1:
         raise FileTrouble("There are several sheets in your message; send one at a time.")
     changes, template = parse_options(given["text"])
+    changes, template, _ = presets.fill(desk.ctx, where, changes, template)
     spec = changes.apply(JobSpec(), template)
     batch = Batch(given["job"], sheets[0], spec, where.person, tuple(pictures))
     _make(desk, batch)
@@ -239,6 +232,10 @@ def _reply(desk: Desk, where: Where, given: Mapping[str, Any]) -> Message:
             return _decide(desk, verbs.CANCEL, job, where)
         case c.Retry(job=job, which=which):
             return _decide(desk, verbs.RETRY, job, where, which)
+        case c.Presets() as asked:
+            return presets.answer(ctx, desk.wire, asked, where, desk.now)
+        case c.Schedule() | c.Schedules() | c.Unschedule() as wanted:
+            return schedules.answer(ctx, desk.wire, wanted, where, desk.now)
         case c.Unknown(suggestion=suggestion):
             return reach.sentence(suggestion)
         case c.New() | c.Run():
@@ -275,4 +272,5 @@ _KINDS: Mapping[str, Callable[[Desk, InboxEntry], str]] = {
     FORM: _form,
     MESSAGE: _message,
     verbs.KIND: _verb,
+    scheduled.KIND: schedules.run,
 }

@@ -9,11 +9,12 @@ from slack_sdk import WebClient
 
 from bot.intake import command as c
 from bot.runtime import Context
-from bot.slack import answers, reach, verbs
+from bot.slack import answers, presets, reach, schedules, verbs
 from bot.slack.blocks import Message
 from bot.slack.listeners.parts import open_form, where_of
 from bot.slack.reach import Where
 from bot.slack.views import Origin
+from bot.slack.wire import Wire, wire_of
 
 COMMAND = "/imgbatch"
 
@@ -26,11 +27,11 @@ def register(app: App, ctx: Context) -> None:
             open_form(ctx, client, str(body["trigger_id"]), Origin(), parsed.changes, parsed.template)
             ack()
             return
-        said = _answer(ctx, parsed, where_of(body))
+        said = _answer(ctx, wire_of(client), parsed, where_of(body))
         ack(text=said.text, blocks=list(said.blocks))
 
 
-def _answer(ctx: Context, parsed: c.Command, where: Where) -> Message:
+def _answer(ctx: Context, wire: Wire, parsed: c.Command, where: Where) -> Message:
     now = ctx.clock()
     match parsed:
         case c.Status(job=job):
@@ -45,6 +46,10 @@ def _answer(ctx: Context, parsed: c.Command, where: Where) -> Message:
             return _decide(ctx, verbs.CANCEL, job, where)
         case c.Retry(job=job, which=which):
             return _decide(ctx, verbs.RETRY, job, where, which)
+        case c.Presets():
+            return presets.answer(ctx, wire, parsed, where, now)
+        case c.Schedule() | c.Schedules() | c.Unschedule():
+            return schedules.answer(ctx, wire, parsed, where, now)
         case c.Unknown(suggestion=suggestion):
             return reach.sentence(suggestion)
         case _:
