@@ -7,6 +7,7 @@ first found wins. Names are the conventional ones where they exist, IMGBATCH_* f
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -85,11 +86,20 @@ class Settings(BaseModel):
         default=30, ge=0, le=3600, description="Wait before a lost submission is looked up"
     )
     imgbatch_attempts: int = Field(default=3, ge=1, le=20, description="How often one picture is tried")
+    imgbatch_quality_gate: bool = Field(
+        default=True, description="Judge pictures before people see them: empty, blurred, twice the same"
+    )
+    imgbatch_quality_retries: int = Field(
+        default=1, ge=0, le=5, description="How often a picture that fails the quality gate is made again"
+    )
     imgbatch_retry_seconds: int = Field(
         default=20, ge=0, le=86400, description="First wait before a retry; it doubles"
     )
     imgbatch_budget_usd: Decimal | None = Field(
         default=None, gt=0, description="No job may cost more than this"
+    )
+    imgbatch_approval_usd: Decimal | None = Field(
+        default=None, gt=0, description="A job that may cost more needs a second person's agreement"
     )
     imgbatch_chunk_rows: int | None = Field(
         default=None, ge=1, description="At most this many items a submission"
@@ -100,6 +110,20 @@ class Settings(BaseModel):
     imgbatch_off_peak_until: time = Field(default=time(8), description="When off-peak hours end, UTC")
     imgbatch_alert_channel: str | None = Field(
         default=None, description="Slack channel id that also gets alerts"
+    )
+    imgbatch_channels: str = Field(
+        default="", description="Ids of the only Slack channels to work in, with commas; empty: all"
+    )
+    imgbatch_guests: bool = Field(default=False, description="Let guests of the workspace use it, too")
+    imgbatch_starters: str = Field(
+        default="", description="Who may start jobs: user groups (@handle or S...) and people (U...)"
+    )
+    imgbatch_spenders: str = Field(
+        default="", description="Who may agree to a job above the spending limit; likewise"
+    )
+    imgbatch_approvers: str = Field(default="", description="Who may review pictures; likewise")
+    imgbatch_admins: str = Field(
+        default="", description="Who may do everything, change presets above all; likewise"
     )
     imgbatch_target_rate: float = Field(default=0.98, gt=0, le=1, description="Success rate aimed at")
     imgbatch_alert_rate: float = Field(
@@ -128,6 +152,24 @@ class Settings(BaseModel):
             raise ValueError(f"is “{value}”; use one of {', '.join(words)}")
         return value.lower()
 
+    @field_validator("imgbatch_starters", "imgbatch_spenders", "imgbatch_approvers", "imgbatch_admins")
+    @classmethod
+    def _people(cls, value: str) -> str:
+        for name in split(value):
+            if not re.fullmatch(r"@[\w.-]+|[SUW][A-Z0-9]{2,}", name):
+                raise ValueError(
+                    f"“{name}” is neither a user group (@handle or S...) nor a person's id (U...)"
+                )
+        return value
+
+    @field_validator("imgbatch_channels")
+    @classmethod
+    def _rooms(cls, value: str) -> str:
+        for name in split(value):
+            if not re.fullmatch(r"[CGD][A-Z0-9]{2,}", name):
+                raise ValueError(f"“{name}” is not the id of a channel (C...); see the channel's details")
+        return value
+
     @field_validator("imgbatch_public_url")
     @classmethod
     def _public(cls, value: str | None) -> str | None:
@@ -146,6 +188,11 @@ class Settings(BaseModel):
         if isinstance(value, SecretStr):
             return value.get_secret_value()
         return None if value is None else str(value)
+
+
+def split(value: str) -> tuple[str, ...]:
+    """The names in a setting that holds several, with commas between them."""
+    return tuple(name.strip() for name in value.split(",") if name.strip())
 
 
 _WORDS = {
@@ -225,11 +272,29 @@ def _toml(file: Path, *, required: bool) -> Mapping[str, Any]:
 
 
 @dataclass(frozen=True, slots=True)
+class Roles:
+    """Who may do what, by user group (`@handle` or `S...`) and person (`U...`); empty: every member."""
+
+    starters: tuple[str, ...] = ()
+    spenders: tuple[str, ...] = ()
+    approvers: tuple[str, ...] = ()
+    admins: tuple[str, ...] = ()
+    """They may do what all the others may."""
+    guests: bool = False
+    channels: tuple[str, ...] = ()
+    """The only channels to work in; empty: all."""
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
     """The rules the stages decide by."""
 
     attempts: int = 3
     """How often one item may be tried."""
+    quality_gate: bool = True
+    """Whether pictures are judged before people see them, where a job does not say it itself."""
+    quality_retries: int = 1
+    """How often a picture the gate found fault with is made again before it is shown with a flag."""
     poll_most: timedelta = timedelta(minutes=5)
     """Longest wait between two polls of one submission."""
     poll_least: timedelta = timedelta(seconds=15)
@@ -254,9 +319,12 @@ class Policy:
     chunk_items: int | None = None
     """Fewer items a submission than the vendor allows, for jobs that are often refused."""
     budget_usd: Decimal | None = None
+    approval_usd: Decimal | None = None
+    """A job that may cost more is started only when a second person agrees."""
     default_provider: str | None = None
     render: RenderPolicy = field(default_factory=RenderPolicy)
     rules: AlertRules = field(default_factory=AlertRules)
+    roles: Roles = field(default_factory=Roles)
 
     @classmethod
     def of(cls, settings: Settings) -> Policy:
@@ -264,6 +332,8 @@ class Policy:
         poll = timedelta(seconds=settings.imgbatch_poll_seconds)
         return cls(
             attempts=settings.imgbatch_attempts,
+            quality_gate=settings.imgbatch_quality_gate,
+            quality_retries=settings.imgbatch_quality_retries,
             poll_most=poll,
             poll_least=min(poll, timedelta(seconds=15)),
             look_up_after=timedelta(seconds=settings.imgbatch_look_up_seconds),
@@ -272,6 +342,7 @@ class Policy:
             off_peak_until=settings.imgbatch_off_peak_until,
             chunk_items=settings.imgbatch_chunk_rows,
             budget_usd=settings.imgbatch_budget_usd,
+            approval_usd=settings.imgbatch_approval_usd,
             default_provider=settings.imgbatch_provider,
             render=RenderPolicy(
                 format=settings.imgbatch_format,  # type: ignore[arg-type]  # checked by Settings
@@ -281,5 +352,13 @@ class Policy:
             ),
             rules=AlertRules(
                 success_target=settings.imgbatch_target_rate, success_alert=settings.imgbatch_alert_rate
+            ),
+            roles=Roles(
+                starters=split(settings.imgbatch_starters),
+                spenders=split(settings.imgbatch_spenders),
+                approvers=split(settings.imgbatch_approvers),
+                admins=split(settings.imgbatch_admins),
+                guests=settings.imgbatch_guests,
+                channels=split(settings.imgbatch_channels),
             ),
         )

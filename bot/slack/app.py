@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
-from slack_bolt import App, BoltContext, BoltResponse
+from slack_bolt import App, BoltResponse
 from slack_bolt.adapter.socket_mode.builtin import SocketModeHandler
 from slack_bolt.error import BoltError
 from slack_bolt.request import BoltRequest
@@ -16,6 +16,7 @@ from slack_sdk.errors import SlackApiError
 from bot.config import Settings, SettingsError
 from bot.runtime import Context
 from bot.slack import reach
+from bot.slack.gate import gate
 from bot.slack.listeners import actions, commands, forms, home, messages, others, shortcuts
 from bot.slack.listeners.parts import where_of
 from bot.slack.reach import Where
@@ -25,9 +26,6 @@ log = logging.getLogger(__name__)
 
 KINDS = (commands, forms, actions, messages, shortcuts, home, others)
 """One file for each kind of thing people do."""
-
-HEARD_SUBTYPES = (None, "file_share")
-"""Messages a person wrote; all others tell of changes, joins, or other bots."""
 
 TIMEOUT_SECONDS = 15
 """Of one call to Slack's Web API."""
@@ -55,7 +53,7 @@ def make_app(ctx: Context, settings: Settings) -> App:
     except (SlackApiError, OSError) as problem:
         kind = problem.response["error"] if isinstance(problem, SlackApiError) else type(problem).__name__
         raise SettingsError(f"Slack cannot be reached or refuses the bot token ({kind})") from None
-    app.use(_only_people)
+    app.use(gate(ctx))
     for kind in KINDS:
         kind.register(app, ctx)
     app.error(_handler(ctx))
@@ -103,42 +101,6 @@ def _quiet(name: str) -> logging.Logger:
     logger = logging.getLogger(name)
     logger.setLevel(max(logging.INFO, logging.getLogger().getEffectiveLevel()))
     return logger
-
-
-# --- before every listener -----------------------------------------------------------------------------
-
-
-def _only_people(body: dict[str, Any], context: BoltContext, next: Callable[[], None]) -> BoltResponse | None:  # noqa: A002
-    """Let through what members of this workspace do; acknowledge the rest and forget it."""
-    event: Mapping[str, Any] = body.get("event") or {}
-    if event.get("type") in ("message", "app_mention") and not _by_a_person(event, context):
-        return BoltResponse(status=200, body="")
-    if _stranger(body, event):
-        said = "" if event else "Only members of this workspace can use imgbatch."
-        return BoltResponse(status=200, body=said)
-    next()
-    return None
-
-
-def _by_a_person(event: Mapping[str, Any], context: BoltContext) -> bool:
-    """Neither a bot's (our own above all) nor a change of an earlier message."""
-    return (
-        event.get("subtype") in HEARD_SUBTYPES
-        and not event.get("bot_id")
-        and not event.get("hidden")
-        and bool(event.get("user"))
-        and event.get("user") != context.bot_user_id
-    )
-
-
-def _stranger(body: Mapping[str, Any], event: Mapping[str, Any]) -> bool:
-    """Somebody of another company in a shared channel (Slack Connect)."""
-    team = body.get("team_id") or (body.get("team") or {}).get("id")
-    user = body.get("user")
-    theirs = event.get("user_team") or event.get("source_team")
-    if isinstance(user, Mapping):
-        theirs = theirs or user.get("team_id")
-    return bool(team and theirs and theirs != team)
 
 
 # --- behind every listener -----------------------------------------------------------------------------

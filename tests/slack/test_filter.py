@@ -9,7 +9,8 @@ from pydantic import SecretStr
 from slack_bolt import BoltContext
 
 from bot.config import Settings, SettingsError
-from bot.slack.app import _by_a_person, _stranger, connect, make_app
+from bot.slack.app import connect, make_app
+from bot.slack.gate import _by_a_person, _stranger
 from bot.workspace.server import Workspace
 from tests.slack.house import House, settings_of, wait_for, words
 from tests.slack.test_journeys import hand_in
