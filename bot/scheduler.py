@@ -23,6 +23,7 @@ EVERY_SECONDS: Mapping[str, float] = {
     "rescue": 2,
     "collect": 0.5,
     "reroute": 2,
+    "deadlines": 5,
     "assemble": 0.5,
     "submit": 0.5,
     "poll": 1,

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from bot.config import Policy
 from bot.pipeline import settle, submit
 from bot.pipeline.breaker import WORTH_TELLING, Standing, standing
+from bot.pipeline.deadline import recalled
 from bot.pipeline.retry import wait
 from bot.runtime import Context
 from providers.base import (
@@ -64,7 +65,8 @@ def _poll_one(ctx: Context, submission: Submission, now: datetime) -> None:
     handle = settle.handle_of(submission)
     try:
         job = ctx.queries.job(submission.job_id)
-        if job is not None and job.state is JobState.CANCELLING:
+        cancelled = job is not None and job.state is JobState.CANCELLING
+        if cancelled or recalled(ctx, job, submission):
             provider.cancel(handle)
         progress = provider.poll(handle)
         _act(ctx, submission, progress, now)

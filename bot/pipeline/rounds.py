@@ -8,6 +8,7 @@ from datetime import datetime
 from bot.pipeline.assemble import assemble
 from bot.pipeline.attend import attend
 from bot.pipeline.collect import collect
+from bot.pipeline.deadline import deadlines
 from bot.pipeline.finish import finish
 from bot.pipeline.pilot import pilots
 from bot.pipeline.poll import poll
@@ -23,6 +24,7 @@ STAGES: Mapping[str, Stage] = {
     "rescue": rescue,
     "collect": collect,
     "reroute": reroute,
+    "deadlines": deadlines,
     "assemble": assemble,
     "submit": submit,
     "poll": poll,

@@ -10,7 +10,8 @@ from typing import Any
 
 from bot.imaging.vector import is_vector
 from bot.pipeline.assemble import parse_key
-from bot.pipeline.retry import Again, decide
+from bot.pipeline.deadline import recalled
+from bot.pipeline.retry import Again, GiveUp, decide
 from bot.runtime import Context
 from providers.base import Billed, Failure, FailureKind, Handle, ItemResult, Made, Picture, Progress
 from storage.each import Outcome
@@ -39,12 +40,13 @@ def settle(ctx: Context, submission: Submission, progress: Progress, now: dateti
     later: list[Outcome] = []
     ready: list[Outcome] = []
     new = 0
+    wanted = recalled(ctx, ctx.queries.job(submission.job_id), submission)
     for result in ctx.providers[submission.provider].results(handle):
         item = _item_for(submission, result, waiting)
         if item is None:
             continue
         del waiting[item.number]
-        outcome = _outcome(ctx, item, result.outcome, now, chance)
+        outcome = _outcome(ctx, item, result.outcome, now, chance, wanted=wanted)
         (later if outcome.event in (ItemEvent.RETRY, ItemEvent.UNPACK) else ready).append(outcome)
         if len(ready) >= AT_A_TIME:
             new += ctx.store.settle(submission, ready, now)
@@ -53,7 +55,7 @@ def settle(ctx: Context, submission: Submission, progress: Progress, now: dateti
         progress.unanswered, code="no_answer", message="The provider gave no answer for this item."
     )
     for item in waiting.values():
-        later.append(_outcome(ctx, item, silent, now, chance))
+        later.append(_outcome(ctx, item, silent, now, chance, wanted=wanted))
     new += ctx.store.settle(submission, [*ready, *later], now)
     made, failed = ctx.queries.answers(submission.id)
     ctx.store.end(submission, now, completed=made, failed=failed)
@@ -104,7 +106,10 @@ def _item_for(submission: Submission, result: ItemResult, waiting: Mapping[int, 
     return item
 
 
-def _outcome(ctx: Context, item: Item, outcome: Made | Failure, now: datetime, chance: float) -> Outcome:
+def _outcome(
+    ctx: Context, item: Item, outcome: Made | Failure, now: datetime, chance: float, *, wanted: bool = False
+) -> Outcome:
+    """`wanted`: what comes back cancelled was called back by us, to be made in another lane."""
     if isinstance(outcome, Made):
         values = _kept(ctx, item, outcome.pictures[0])
         cost = outcome.cost_usd if outcome.cost_usd is not None else item.quoted_high
@@ -112,7 +117,10 @@ def _outcome(ctx: Context, item: Item, outcome: Made | Failure, now: datetime, c
             item.number, item.sends, ItemEvent.MAKE, "made",
             billed=Billed.YES.value, cost=cost, values={**values, "due_at": now, **_CLEAR},
         )  # fmt: skip
-    decision = decide(outcome, item.attempts + 1, ctx.policy, now, chance)
+    if wanted and outcome.kind is FailureKind.CANCELLED:
+        decision: Again | GiveUp = Again(now, counts=False)
+    else:
+        decision = decide(outcome, item.attempts + 1, ctx.policy, now, chance)
     values = {"failure_kind": outcome.kind.value, "failure_code": outcome.code, "reason": outcome.message}
     if isinstance(decision, Again):
         event = ItemEvent.RETRY if decision.counts else ItemEvent.UNPACK

@@ -31,7 +31,7 @@ from providers.base import (
 from providers.catalogue import ModelCard
 from storage.each import Outcome
 from storage.records import Item, Submission
-from storage.states import ItemEvent, ItemState, StaleTransitionError, SubmissionState
+from storage.states import SENDING_JOBS, ItemEvent, ItemState, StaleTransitionError, SubmissionState
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +43,9 @@ def submit(ctx: Context, now: datetime) -> int:
     on while the tick returns.
     """
     begun = 0
-    due = ctx.queries.due_submissions(SubmissionState.PREPARED, now)
+    # A paused job's may be prepared again by a provider that turned it away: it waits for the person.
+    sent = {job.id for job in ctx.queries.jobs(SENDING_JOBS)}
+    due = [s for s in ctx.queries.due_submissions(SubmissionState.PREPARED, now) if s.job_id in sent]
     gate = Gate(ctx, now, due)
     for submission in due:
         if not gate.lets(submission):
