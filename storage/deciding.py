@@ -21,6 +21,7 @@ from storage.states import (
     ItemState,
     JobEvent,
     JobState,
+    ReviewState,
     SubmissionEvent,
     SubmissionState,
 )
@@ -136,7 +137,9 @@ def _withdrawn(c: Connection, job_id: str, at: datetime, note: str) -> Sequence[
 def reopen(c: Connection, job_id: str, states: Iterable[ItemState], at: datetime, person: str) -> int:
     """Send ended items of these states again; how many. A job that had ended goes on, and so does a pilot."""
     chosen = [state for state in states if state in FINAL_ITEMS and state is not ItemState.STORED]
-    mine = and_(ITEM.c.job_id == job_id, ITEM.c.state.in_(chosen))
+    # What a newer version took the place of is not wanted any more.
+    wanted = ITEM.c.review != ReviewState.REPLACED
+    mine = and_(ITEM.c.job_id == job_id, ITEM.c.state.in_(chosen), wanted)
     fresh: dict[str, Any] = {"attempts": 0, "failure_kind": None, "failure_code": None, "reason": None}
     own = [mine, ITEM.c.duplicate_of.is_(None)]
     copies = [mine, ITEM.c.duplicate_of.is_not(None)]

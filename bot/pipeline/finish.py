@@ -1,4 +1,6 @@
-"""Jobs in which nothing is under way any more are finished."""
+"""Jobs in which nothing is under way any more are finished; a picture whose redo came to nothing has its
+earlier version back before that.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +16,7 @@ def finish(ctx: Context, now: datetime) -> int:
     for job in ctx.queries.jobs(LIVING_JOBS):
         if job.state is JobState.CANCELLING:
             ctx.store.stop_unsent(job.id, now)
+        ctx.reviews.restore(job.id, now)
         counts = ctx.queries.counts(job.id)
         busy = any(counts.get(state) for state in UNDER_WAY)
         sampling = job.state in (JobState.PILOT, JobState.PILOT_REVIEW)

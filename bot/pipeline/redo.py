@@ -1,0 +1,176 @@
+"""A picture is asked for again: same row, perhaps other words, a new version. Quoted and held against the
+budget first; the version before is kept.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from bot.pipeline import prompts
+from bot.pipeline.pricing import Asked, quote
+from bot.runtime import Context
+from bot.watch.words import count, money
+from providers.base import Lane, Size
+from providers.catalogue import ModelCard, Price
+from storage.records import Item, Job
+from storage.states import FINAL_ITEMS, ItemState, ReviewState, StaleTransitionError
+
+log = logging.getLogger(__name__)
+
+
+class CannotRedoError(ValueError):
+    """It cannot be made again as asked; one sentence that says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """One picture wanted again."""
+
+    seen: Item
+    """The version the person saw."""
+    prompt: str | None = None
+    """None: as it was."""
+    lane: Lane | None = None
+    """None: now, where its model can; people wait for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Redone:
+    """What came of it."""
+
+    added: Sequence[Item]
+    """The new versions; fewer than asked for where somebody was quicker."""
+    low: Decimal
+    high: Decimal
+    unpriced: int
+    """Pictures whose price nobody knows; they are not in `low` and `high`."""
+
+    @property
+    def price(self) -> str:
+        """“$0.04”, or what is not known about it."""
+        return price_words(self.low, self.high, self.unpriced)
+
+
+def price_words(low: Decimal, high: Decimal, unpriced: int) -> str:
+    known = money(low) if low == high else f"{money(low)} to {money(high)}"
+    if not unpriced:
+        return known
+    return "price unknown" if not high else f"{known}, price unknown for {count(unpriced, 'picture')}"
+
+
+def card_of(ctx: Context, item: Item, now: datetime) -> ModelCard:
+    """The model that made a picture. Raises CannotRedoError where it cannot be asked again."""
+    provider = ctx.providers.get(item.provider)
+    card = provider.models.get(item.model) if provider else None
+    if card is None or card.retired(now.date()):
+        raise CannotRedoError(
+            f"{item.model}, which made picture {item.first}, is not available any more; hand in the row as a "
+            "new batch with another model."
+        )
+    return card
+
+
+def lane_of(card: ModelCard, wanted: Lane | None) -> Lane:
+    """The lane a new version travels in: the one wanted, else the one that is quicker."""
+    return card.lane_for(wanted or Lane.LIVE)
+
+
+def price_of(card: ModelCard, item: Item, prompt: str, lane: Lane) -> Price | None:
+    """What one more version costs; None when nobody knows."""
+    asked = Asked.of(prompt, len(item.references or ()))
+    return quote(card, lane, Size.parse(item.made_size), item.quality, asked)
+
+
+def redo(ctx: Context, job: Job, wanted: Sequence[Again], person: str, now: datetime) -> Redone:
+    """New versions of these pictures, waiting to be sent. Asked twice for the same version, there is one.
+
+    Raises CannotRedoError, and nothing is added, where one of them cannot be made or the budget is passed.
+    """
+    pairs = [(one.seen, _new(ctx, one, now)) for one in wanted if _can(one.seen)]
+    high = sum((new.quoted_high for _, new in pairs if new.quoted_high is not None), Decimal(0))
+    _keep_budget(ctx, job, [new for _, new in pairs], high)
+    try:
+        added = ctx.reviews.add_versions(job.id, pairs, person, now)
+    except StaleTransitionError as problem:
+        log.info("no new version: %s", problem)
+        raise CannotRedoError(
+            f"Job {job.id} takes no new pictures while it is being cancelled; try again when it has ended."
+        ) from problem
+    priced = [new for new in added if new.quoted_low is not None and new.quoted_high is not None]
+    return Redone(
+        added,
+        sum((new.quoted_low or Decimal(0) for new in priced), Decimal(0)),
+        sum((new.quoted_high or Decimal(0) for new in priced), Decimal(0)),
+        len(added) - len(priced),
+    )
+
+
+def _can(seen: Item) -> bool:
+    return seen.state in FINAL_ITEMS and seen.review is not ReviewState.REPLACED
+
+
+def _new(ctx: Context, one: Again, now: datetime) -> Item:
+    seen, card = one.seen, card_of(ctx, one.seen, now)
+    prompt = seen.prompt if one.prompt is None else one.prompt.strip()
+    problem = prompts.lint(prompt, card)
+    if problem:
+        raise CannotRedoError(f"Picture {seen.first}: {problem}")
+    lane = lane_of(card, one.lane)
+    price = price_of(card, seen, prompt, lane)
+    # Never the fingerprint of another picture: what is asked for again is wanted as one of its own.
+    fingerprint = hashlib.sha256(f"{seen.fingerprint} {seen.version + 1} {prompt}".encode()).hexdigest()[:32]
+    return replace(
+        seen,
+        **_BLANK,
+        prompt=prompt,
+        lane=lane.value,
+        fingerprint=fingerprint,
+        quoted_low=price.low if price else None,
+        quoted_high=price.high if price else None,
+        state=ItemState.WAITING,
+        moved_at=now,
+    )
+
+
+_BLANK: dict[str, Any] = {
+    **dict.fromkeys(("duplicate_of", "due_at", "submission_id", "failure_kind", "failure_code", "reason")),
+    **dict.fromkeys(("locator", "master_key", "rendition_key", "width", "height", "byte_size", "cost")),
+    **dict.fromkeys(("reviewed_by", "reviewed_at", "review_reason", "review_note", "phash", "flags")),
+    **dict.fromkeys(("sends", "attempts", "regenerated"), 0),
+    "review": ReviewState.UNREVIEWED,
+}
+"""What a new version does not have from the one before."""
+
+
+def _keep_budget(ctx: Context, job: Job, new: Sequence[Item], high: Decimal) -> None:
+    """Raises CannotRedoError where the job may come to more than its budget."""
+    budget = budget_of(ctx, job)
+    if budget is None or not new:
+        return
+    unknown = sum(item.quoted_high is None for item in new)
+    if unknown:
+        raise CannotRedoError(
+            f"What {count(unknown, 'picture')} would cost is not known, and the job has a budget of "
+            f"{money(budget)}."
+        )
+    before = ctx.queries.most_it_may_cost(job.id)
+    if before + high > budget:
+        raise CannotRedoError(
+            f"That may cost {money(high)}, and the job has {money(max(Decimal(0), budget - before))} left of "
+            f"its budget of {money(budget)}; make fewer again, or hand them in as a batch of their own."
+        )
+
+
+def budget_of(ctx: Context, job: Job) -> Decimal | None:
+    """What a job may cost at most, in USD; the lower of its own budget and the operator's."""
+    own = job.spec.get("budget_usd")
+    known = [Decimal(str(own))] if own is not None else []
+    if ctx.policy.budget_usd is not None:
+        known.append(ctx.policy.budget_usd)
+    return min(known, default=None)
