@@ -190,7 +190,7 @@ def test_results_that_stay_away_past_all_patience_are_said_to_be_lost(
     simulator.faults.cut_connection = 1_000_000
     run_until(ctx, lambda: any(sent.ended_at for sent in ctx.queries.submissions(job.id)))
     ctx.clock.move(7 * 3600)  # type: ignore[attr-defined]
-    run_until(ctx, lambda: len(ctx.queries.submissions(job.id)) == 2)
+    run_until(ctx, lambda: len(ctx.queries.submissions(job.id)) > 1)
     simulator.faults.cut_connection = 0
     job = finish(ctx, job)
     proof = audit(ctx, job)
