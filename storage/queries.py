@@ -9,6 +9,7 @@ from decimal import Decimal
 
 from sqlalchemy import and_, func, or_, select
 
+from storage.health import Health
 from storage.reading import PAGE, record_of
 from storage.records import Attempt, Event, Item, Job, Ledger, Row, Submission
 from storage.states import FINAL_ITEMS, LIVE_SUBMISSIONS, ItemState, JobState, SubmissionState
@@ -41,21 +42,7 @@ class Clock:
     """From sending to answer, over attempts that made a picture."""
 
 
-@dataclass(frozen=True, slots=True)
-class Probing:
-    """Submissions to a provider since a moment."""
-
-    prepared: int
-    """Written down, not sent (whenever they were)."""
-    under_way: int
-    accepted: int
-    held: int
-    """Sent and turned away."""
-    outcomes: Mapping[str, int]
-    """Answers of items, by outcome."""
-
-
-class Queries(UnderWay):
+class Queries(UnderWay, Health):
     """The reading side of the data store."""
 
     # --- jobs and rows -----------------------------------------------------------------------------
@@ -309,71 +296,6 @@ class Queries(UnderWay):
             SUBMISSION.c.provider.in_(list(providers)),
         )
         return self._all(Submission, query.order_by(SUBMISSION.c.id))
-
-    # --- how providers do --------------------------------------------------------------------------
-
-    def recent_answers(
-        self, since: datetime, outcomes: Iterable[str], most: int
-    ) -> Sequence[tuple[str, str, datetime]]:
-        """(provider, outcome, time) of the newest answers of these outcomes, newest first.
-
-        Among answers of the same time, which one settling of a batch gives, the order does not depend on the
-        outcome.
-        """
-        newest = (
-            select(ATTEMPT.c.submission_id, ATTEMPT.c.outcome, ATTEMPT.c.answered_at)
-            .where(ATTEMPT.c.answered_at >= since, ATTEMPT.c.outcome.in_(list(outcomes)))
-            .order_by(ATTEMPT.c.answered_at.desc(), ATTEMPT.c.item)
-            .limit(most)
-            .subquery()
-        )
-        query = select(SUBMISSION.c.provider, newest.c.outcome, newest.c.answered_at).join(
-            SUBMISSION, SUBMISSION.c.id == newest.c.submission_id
-        )
-        with self._reading() as c:
-            found = c.execute(query.order_by(newest.c.answered_at.desc())).all()
-        return [(provider, outcome, at) for provider, outcome, at in found]
-
-    def turned_away(self, since: datetime, kinds: Iterable[str]) -> Mapping[str, tuple[int, int]]:
-        """By provider: how often what still waits to be sent was turned away for such a failure, in all and
-        the most for one submission.
-        """
-        query = (
-            select(SUBMISSION.c.provider, func.sum(SUBMISSION.c.tries), func.max(SUBMISSION.c.tries))
-            .where(
-                SUBMISSION.c.state == SubmissionState.PREPARED,
-                SUBMISSION.c.held_for.in_(list(kinds)),
-                SUBMISSION.c.sent_at >= since,
-            )
-            .group_by(SUBMISSION.c.provider)
-        )
-        with self._reading() as c:
-            return {provider: (int(total), int(most)) for provider, total, most in c.execute(query)}
-
-    def probing(self, provider: str, since: datetime, kinds: Iterable[str]) -> Probing:
-        """What became of the submissions sent to a provider since then; `kinds` count as turned away."""
-        sent = SUBMISSION.c.sent_at >= since
-        state = SUBMISSION.c.state
-        counts = select(
-            func.count().filter(state == SubmissionState.PREPARED),
-            func.count().filter(and_(sent, state.in_([SubmissionState.SENDING, SubmissionState.OPEN]))),
-            func.count().filter(
-                and_(sent, state.in_([SubmissionState.OPEN, SubmissionState.SETTLED, SubmissionState.LOST]))
-            ),
-            func.count().filter(
-                and_(sent, state == SubmissionState.PREPARED, SUBMISSION.c.held_for.in_(list(kinds)))
-            ),
-        ).where(SUBMISSION.c.provider == provider)
-        answers = (
-            select(ATTEMPT.c.outcome, func.count())
-            .join(SUBMISSION, SUBMISSION.c.id == ATTEMPT.c.submission_id)
-            .where(SUBMISSION.c.provider == provider, sent, ATTEMPT.c.outcome.is_not(None))
-            .group_by(ATTEMPT.c.outcome)
-        )
-        with self._reading() as c:
-            prepared, under_way, accepted, held = c.execute(counts).one()
-            outcomes = {outcome: int(count) for outcome, count in c.execute(answers)}
-        return Probing(prepared, under_way, accepted, held, outcomes)
 
     def waiting_at(self, job_id: str, provider: str, limit: int, after: int = 0) -> Sequence[Item]:
         """Items that wait to be sent to a provider, lowest number first, from number `after` on."""

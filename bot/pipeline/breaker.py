@@ -17,7 +17,7 @@ from enum import StrEnum
 from bot.config import Policy
 from bot.watch.words import count, percent, whole_percent
 from providers.base import FailureKind
-from storage.queries import Probing
+from storage.health import Probing
 from storage.records import Pause
 
 OUTAGE = "outage"
@@ -50,7 +50,12 @@ ALIVE = frozenset({MADE, FailureKind.CONTENT_POLICY.value, FailureKind.MALFORMED
 """Outcomes of a provider that does its work."""
 
 PROBES = 3
-"""Pictures that go out to a provider to see whether it works again."""
+"""Pictures that go out to a provider, in each lane, to see whether it works again."""
+
+STEADY = timedelta(minutes=2)
+"""A batch taken so long ago, and not rejected since, shows that there is money again: batches are taken first
+and checked against the account afterwards.
+"""
 
 
 class Standing(StrEnum):
@@ -145,15 +150,29 @@ def trouble(found: Recent, policy: Policy) -> Trouble | None:
     return None
 
 
-def verdict(kind: str, probing: Probing) -> Verdict:
-    """What the probes say. Where nothing could be handed in, being taken is enough; where answers were
-    failures, an answer that is none has to come back.
+def verdict(kind: str, probing: Probing, now: datetime) -> Verdict:
+    """What the probes of one lane say.
+
+    Where nothing could be handed in, or the key was refused, being taken is enough; where money was missing,
+    being taken for `STEADY`. Where answers were failures, an answer that is none has to come back, or the
+    provider has to count pictures as made, which batches do long before they end.
     """
     outcomes: Mapping[str, int] = probing.outcomes
-    alive = sum(outcomes.get(outcome, 0) for outcome in ALIVE)
+    alive = sum(outcomes.get(outcome, 0) for outcome in ALIVE) + probing.progressed
     failed = sum(outcomes.get(outcome, 0) for outcome in SPEAKING)
-    if alive or (kind != OUTAGE and probing.accepted and not failed):
+    if alive or (_taken(kind, probing, now) and not failed):
         return Verdict.PASSED
     if (failed or probing.held) and not probing.under_way:
         return Verdict.FAILED
     return Verdict.PENDING
+
+
+def _taken(kind: str, probing: Probing, now: datetime) -> bool:
+    """Whether being taken is enough for this kind of pause, and the probes were."""
+    match kind:
+        case _ if kind == OUTAGE:
+            return False
+        case FailureKind.QUOTA:
+            return probing.first_accepted is not None and now - probing.first_accepted >= STEADY
+        case _:
+            return bool(probing.accepted)

@@ -12,6 +12,7 @@ from bot.pipeline.attend import paused_key
 from bot.pipeline.breaker import (
     LASTING,
     MADE,
+    PROBES,
     SPEAKING,
     Standing,
     Verdict,
@@ -36,23 +37,36 @@ ANSWERS = 5000
 
 
 def reroute(ctx: Context, now: datetime) -> int:
-    """Judge every provider, then move what waits for one that is left alone; how many items moved."""
+    """Judge every provider, then move what waits for one that is left alone, or that is being tried with a
+    few others; how many items moved.
+    """
     judge(ctx, now)
     pauses = ctx.notices.pauses()
-    shut = [
-        name for name, pause in pauses.items() if pause.kind in LASTING and _is(pause, Standing.OPEN, now)
-    ]
+    shut = [name for name, pause in pauses.items() if pause.kind in LASTING]
     if not shut:
         return 0
     resting = {name for name, pause in pauses.items() if not _is(pause, Standing.CLOSED, now)}
+    probes = {name: _probes_wanted(ctx, pauses[name], now) for name in shut}
     moved = 0
     for job in ctx.queries.jobs(SENDING_JOBS):
         route = list(job.spec.get("route") or ())
         if any(name not in resting and name in ctx.providers for name in route):
             for name in shut:
                 if name in route:
-                    moved += _leave(ctx, job, route, pauses[name], resting, now)
+                    left = _leave(ctx, job, route, pauses[name], resting, probes[name], now)
+                    probes[name] -= left.probes
+                    moved += left.moved
     return moved
+
+
+def _probes_wanted(ctx: Context, pause: Pause, now: datetime) -> int:
+    """How many pictures stay with a provider to be its next probes: none while it is left alone, or while
+    some are out.
+    """
+    if not _is(pause, Standing.HALF_OPEN, now):
+        return 0
+    out = ctx.queries.probing(pause.provider, pause.until, SPEAKING)
+    return 0 if out.prepared or out.under_way else PROBES
 
 
 def judge(ctx: Context, now: datetime) -> None:
@@ -77,14 +91,16 @@ def judge(ctx: Context, now: datetime) -> None:
 
 
 def _judge_probes(ctx: Context, pause: Pause, now: datetime) -> None:
-    match verdict(pause.kind, ctx.queries.probing(pause.provider, pause.until, SPEAKING)):
-        case Verdict.PASSED:
-            ctx.notices.resume(pause)
-            ctx.notices.close_incident(paused_key(pause), now)
-        case Verdict.FAILED:
-            ctx.notices.pause(pause.provider, pause.kind, pause.reason, now, now + ctx.policy.pause)
-        case Verdict.PENDING:
-            pass
+    """By the lane that answers first: live calls within seconds, a batch may take hours."""
+    said = {
+        verdict(pause.kind, ctx.queries.probing(pause.provider, pause.until, SPEAKING, lane), now)
+        for lane in Lane
+    }
+    if Verdict.PASSED in said:
+        ctx.notices.resume(pause)
+        ctx.notices.close_incident(paused_key(pause), now)
+    elif Verdict.FAILED in said:
+        ctx.notices.pause(pause.provider, pause.kind, pause.reason, now, now + ctx.policy.pause)
 
 
 def _is(pause: Pause, wanted: Standing, now: datetime) -> bool:
@@ -101,22 +117,36 @@ class _Move:
     """What one of them was quoted at most."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Left:
+    """What became of the items of one job that waited for a provider."""
+
+    moved: int
+    probes: int
+    """Items kept where they are, to be tried there."""
+
+
 def _leave(
-    ctx: Context, job: Job, route: list[str], pause: Pause, resting: Collection[str], now: datetime
-) -> int:
-    """Move what the job has not sent to a provider yet; how many items."""
+    ctx: Context,
+    job: Job,
+    route: list[str],
+    pause: Pause,
+    resting: Collection[str],
+    probes: int,
+    now: datetime,
+) -> _Left:
+    """Move what the job has not sent to a provider yet, but for the first `probes` items."""
     source = pause.provider
-    for submission in ctx.queries.prepared(job.id, [source]):
-        try:
-            ctx.store.withdraw(submission, now, note=f"{source} is paused: {pause.reason}")
-        except StaleTransitionError:
-            continue  # its call has begun: it stays
+    _withdraw(ctx, job, pause, now)
     room = _room(ctx, job)
     moves: dict[tuple[object, ...], _Move] = {}
-    kept = after = 0
+    kept = after = staying = 0
     while page := ctx.queries.waiting_at(job.id, source, PAGE, after):
         after = page[-1].number
         for item in page:
+            if staying < probes:
+                staying += 1
+                continue
             choice = _choose(ctx, job, item, route, resting, now)
             more = _dearer(item, choice)
             if choice is None or (room is not None and (more is None or more > room)):
@@ -129,7 +159,18 @@ def _leave(
     moved = sum(_carry_out(ctx, job, move, pause, now) for move in moves.values())
     if moved:
         _tell(ctx, job, list(moves.values()), kept, pause, now)
-    return moved
+    return _Left(moved, staying)
+
+
+def _withdraw(ctx: Context, job: Job, pause: Pause, now: datetime) -> None:
+    """Take apart what has certainly not been sent; a probe, prepared since the pause is over, stays."""
+    for submission in ctx.queries.prepared(job.id, [pause.provider]):
+        if now >= pause.until <= submission.created_at:
+            continue
+        try:
+            ctx.store.withdraw(submission, now, note=f"{pause.provider} is paused: {pause.reason}")
+        except StaleTransitionError:
+            continue  # its call has begun: it stays
 
 
 def _choose(

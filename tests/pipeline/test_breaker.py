@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -19,7 +20,7 @@ from bot.pipeline.breaker import (
     verdict,
     window,
 )
-from storage.queries import Probing
+from storage.health import Probing
 from storage.records import Pause
 from tests.parts import START
 
@@ -92,17 +93,34 @@ def test_standing(kind: str | None, seconds: int, expected: Standing) -> None:
 @pytest.mark.parametrize(
     ("kind", "probing", "expected"),
     [
-        ("auth", Probing(0, 0, 0, 0, {}), Verdict.PENDING),
-        ("auth", Probing(0, 1, 0, 0, {}), Verdict.PENDING),
-        ("auth", Probing(0, 1, 1, 0, {}), Verdict.PASSED),  # taken
-        (UNREACHABLE, Probing(0, 0, 0, 1, {}), Verdict.FAILED),
-        (UNREACHABLE, Probing(0, 1, 1, 0, {}), Verdict.PASSED),
-        (OUTAGE, Probing(0, 1, 1, 0, {}), Verdict.PENDING),  # taken is not yet made
-        (OUTAGE, Probing(0, 0, 3, 0, {"made": 1, "server_error": 2}), Verdict.PASSED),
-        (OUTAGE, Probing(0, 0, 3, 0, {"content_policy": 1}), Verdict.PASSED),  # it works, and says no
-        (OUTAGE, Probing(0, 2, 3, 0, {"server_error": 1}), Verdict.PENDING),  # two are still out
-        (OUTAGE, Probing(0, 0, 3, 0, {"server_error": 3}), Verdict.FAILED),
+        ("auth", Probing(), Verdict.PENDING),
+        ("auth", Probing(under_way=1), Verdict.PENDING),
+        ("auth", Probing(under_way=1, accepted=1), Verdict.PASSED),  # taken
+        (UNREACHABLE, Probing(held=1), Verdict.FAILED),
+        (UNREACHABLE, Probing(under_way=1, accepted=1), Verdict.PASSED),
+        (OUTAGE, Probing(under_way=1, accepted=1), Verdict.PENDING),  # taken is not yet made
+        (
+            OUTAGE,
+            Probing(under_way=1, accepted=1, progressed=1),
+            Verdict.PASSED,
+        ),  # it says that it makes some
+        (OUTAGE, Probing(accepted=3, outcomes={"made": 1, "server_error": 2}), Verdict.PASSED),
+        (
+            OUTAGE,
+            Probing(accepted=3, outcomes={"content_policy": 1}),
+            Verdict.PASSED,
+        ),  # it works, and says no
+        (OUTAGE, Probing(under_way=2, accepted=3, outcomes={"server_error": 1}), Verdict.PENDING),
+        (OUTAGE, Probing(accepted=3, outcomes={"server_error": 3}), Verdict.FAILED),
     ],
 )
 def test_verdict(kind: str, probing: Probing, expected: Verdict) -> None:
-    assert verdict(kind, probing) is expected
+    assert verdict(kind, probing, START) is expected
+
+
+@pytest.mark.parametrize(("seconds", "expected"), [(119, Verdict.PENDING), (120, Verdict.PASSED)])
+def test_money_is_there_when_a_batch_stays_taken(seconds: int, expected: Verdict) -> None:
+    taken = Probing(under_way=1, accepted=1, first_accepted=START)
+    assert verdict("quota", taken, START + timedelta(seconds=seconds)) is expected
+    rejected = replace(taken, under_way=0, outcomes={"quota": 3})
+    assert verdict("quota", rejected, START + timedelta(seconds=seconds)) is Verdict.FAILED
