@@ -172,6 +172,7 @@ def create_job(ctx: Context, wanted: Wanted, now: datetime, job_id: str | None =
         lane=plan.lane.value,
         expected_seconds=quote.seconds,
         window_seconds=plan.window_seconds,
+        deadline_at=plan.deadline_at,
         plan=PLAN.dump_python(plan, mode="json"),
     )
     planned = ctx.queries.job(job_id)
@@ -201,7 +202,8 @@ def create_once(ctx: Context, wanted: Wanted, now: datetime, job_id: str) -> Non
 
 def digest(wanted: Wanted) -> str:
     """Of the sheet's bytes and the options: the same wish has the same digest."""
-    mark = hashlib.sha256(SPEC.dump_json(wanted.spec))
+    # Without what is not said: an option that is new in this version changes no job of before.
+    mark = hashlib.sha256(SPEC.dump_json(wanted.spec, exclude_defaults=True))
     with wanted.sheet.open("rb") as file:
         while block := file.read(1 << 20):
             mark.update(block)

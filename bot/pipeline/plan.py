@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from bot.config import Policy
@@ -60,6 +60,9 @@ class Plan:
     """Pictures to generate by generated size."""
     window_seconds: int
     warnings: Sequence[str]
+    deadline_at: datetime | None = None
+    rush: bool = False
+    """What does not keep the deadline goes to the live lane: that cost is approved."""
 
     @property
     def compares(self) -> bool:
@@ -74,6 +77,12 @@ class Plan:
     def quote(self) -> LaneQuote:
         """Of the lane chosen."""
         return self.quotes[self.lane]
+
+    @property
+    def rushed(self) -> LaneQuote | None:
+        """What it costs at most if all of it has to be rushed; None where nothing will be."""
+        approved = self.rush and self.deadline_at is not None and self.lane is Lane.BATCH
+        return self.quotes.get(Lane.LIVE) if approved else None
 
 
 class Chunk:
@@ -188,17 +197,18 @@ def window_of(lane: Lane, cards: Sequence[ModelCard], quote: LaneQuote) -> int:
 
 
 def keep_budget(plan: Plan, spec: JobSpec, policy: Policy) -> None:
+    """Raises BudgetError if the job may come to more than its budget or the operator's, rushed or not."""
     caps = [cap for cap in (spec.budget_usd, policy.budget_usd) if cap is not None]
     if not caps:
         return
-    cap, quote = min(caps), plan.quote
+    cap, quote = min(caps), plan.rushed or plan.quote
     if quote.unpriced:
         raise BudgetError(
             f"The price of {quote.unpriced} of {plan.to_generate} pictures is unknown, so the budget of "
             f"{money(cap)} cannot be kept; choose a model with a listed price or lift the budget"
         )
     if quote.high > cap:
-        cheaper = plan.quotes.get(Lane.BATCH) if plan.lane is Lane.LIVE else None
+        cheaper = plan.quotes.get(Lane.BATCH) if plan.lane is Lane.LIVE or plan.rushed else None
         hint = "; the batch lane would keep it" if cheaper and cheaper.high <= cap else ""
         raise BudgetError(
             f"{count(plan.to_generate, 'picture')} may cost {money(quote.high)}, "

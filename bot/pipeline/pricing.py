@@ -3,7 +3,7 @@
 List prices are those of the drawing alone. Where a vendor also sells what it reads by the token, a quote has
 between `characters / CHARACTERS_A_TOKEN` and `bytes / BYTES_A_TOKEN + AROUND_A_PROMPT` tokens of words for
 each picture: plain English is near the lower end, other scripts take a token for a letter or two. A reference
-picture is between nothing and `REFERENCE_TOKENS`. All of it at the lane's share of the live price.
+picture is between nothing and the card's `reference_tokens`. All of it at the lane's share of the live price.
 """
 
 from __future__ import annotations
@@ -25,9 +25,6 @@ BYTES_A_TOKEN = 2
 
 AROUND_A_PROMPT = 32
 """Tokens that vendors put around a prompt; they also make up for prices that are listed rounded."""
-
-REFERENCE_TOKENS = 1_120
-"""What one vendor states for a reference picture; others leave it open."""
 
 MILLION = Decimal(1_000_000)
 
@@ -57,20 +54,21 @@ class Asked:
 
 def quote(card: ModelCard, lane: Lane, size: Size, quality: str | None, asked: Asked) -> Price | None:
     """What `asked` costs with this model, size and quality; None when the price of a picture is not known."""
-    picture = card.price(lane, size, quality)
+    return with_reading(card, lane, card.price(lane, size, quality), asked)
+
+
+def with_reading(card: ModelCard, lane: Lane, picture: Price | None, asked: Asked) -> Price | None:
+    """The same where the list price of one picture is at hand."""
     if picture is None:
         return None
     low, high = picture.low * asked.pictures, picture.high * asked.pictures
     if card.tokens is not None:
-        a_token = card.tokens.text_in / MILLION * _share(card, lane)
-        low += a_token * asked.characters / CHARACTERS_A_TOKEN
-        high += a_token * (Decimal(asked.bytes) / BYTES_A_TOKEN + AROUND_A_PROMPT * asked.pictures)
-        high += card.tokens.image_in / MILLION * _share(card, lane) * REFERENCE_TOKENS * asked.references
+        share = card.batch_factor if lane is Lane.BATCH else Decimal(1)
+        a_word, a_picture = card.tokens.text_in / MILLION * share, card.tokens.image_in / MILLION * share
+        low += a_word * asked.characters / CHARACTERS_A_TOKEN
+        high += a_word * (Decimal(asked.bytes) / BYTES_A_TOKEN + AROUND_A_PROMPT * asked.pictures)
+        high += a_picture * card.reference_tokens * asked.references
     return Price(low=low, high=high)
-
-
-def _share(card: ModelCard, lane: Lane) -> Decimal:
-    return card.batch_factor if lane is Lane.BATCH else Decimal(1)
 
 
 def relaned(card: ModelCard, item: Item, wanted: Lane, due_at: datetime | None = None) -> Relaned:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from bot.pipeline import prompts
+from bot.pipeline.pricing import Asked, quote
 from providers.base import Lane, Size
 from providers.catalogue import Cards, ModelCard, Price
 
@@ -52,7 +53,8 @@ def choose(
                 made = made_size(card, need)
                 assert made is not None, "a card without an objection has a size"
                 quality = known_quality(card, need.quality)
-                return Choice(card, made, quality, card.price(need.lane, made, quality))
+                asked = Asked.of(need.prompt, need.references)
+                return Choice(card, made, quality, quote(card, need.lane, made, quality, asked))
     return None
 
 
