@@ -165,6 +165,9 @@ class ModelCard(_Frozen):
     """How long results can be fetched after the submission ended."""
     window: timedelta = timedelta(hours=24)
     """The promised batch window."""
+    cancel_delivers: bool = True
+    """Whether a batch that is cancelled hands out what it made until then. Where it may not, or nobody says,
+    a batch is not called back to be made faster: what it made would be paid twice."""
     typical_batch: timedelta = timedelta(hours=2)
     """What a batch usually takes; for the estimate shown, never for a decision."""
     typical_call: timedelta = timedelta(seconds=20)

@@ -6,7 +6,8 @@ lane needs, for each provider and all of them at once, the longer of `pictures /
 
 - batches that are not sent yet are taken apart,
 - items that wait to travel by batch are to travel live, with the quote there,
-- batches at the provider are cancelled by `poll`, and what comes back cancelled waits again (`settle`).
+- batches at the provider are cancelled by `poll`, and what comes back cancelled waits again (`settle`); not
+  where a cancelled batch may keep what it made (`ModelCard.cancel_delivers`): there it is awaited.
 
 An item is in one of these places only, so none is sent live before its batch has said that it did not make
 it: nothing is paid twice. What the provider made before the cancelling is kept.
@@ -106,13 +107,11 @@ def approve_rush(ctx: Context, job: Job, now: datetime, person: str = "") -> Non
 
 
 def recalled(ctx: Context, job: Job | None, submission: Submission) -> bool:
-    """Whether this batch is to be cancelled at the provider, and its pictures made live."""
-    return (
-        job is not None
-        and job.rushed_at is not None
-        and submission.lane == Lane.BATCH
-        and _has_live(ctx, submission.provider, submission.model)
-    )
+    """Whether this batch is to be cancelled at the provider, and what it has not made then to be made live."""
+    if job is None or job.rushed_at is None or submission.lane != Lane.BATCH:
+        return False
+    card = _card(ctx, submission.provider, submission.model)
+    return card is not None and Lane.LIVE in card.lanes and card.cancel_delivers
 
 
 def _hurry(ctx: Context, job: Job, now: datetime) -> int:
