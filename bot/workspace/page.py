@@ -25,6 +25,7 @@ _STATIC = {
     "blocks.css": "text/css",
     "page.js": "text/javascript",
     "forms.js": "text/javascript",
+    "pickers.js": "text/javascript",
     "emoji.svg": "image/svg+xml",
 }
 _HEADERS = {
@@ -184,12 +185,30 @@ class Scene:
         files = (self.site.state.files.get(file_id) for file_id in file_ids)
         return [shapes.file_json(self.site, file) for file in files if file]
 
-    def places(self, kind: str) -> list[tuple[str, str]]:
-        """What a conversation, channel or people select offers."""
+    def places(self, element: Json) -> list[tuple[str, str]]:
+        """What a conversation, channel or people select offers, its filter applied."""
+        kind = element["type"]
         if "users" in kind:
             return [(user.id, user.real_name) for user in self.people]
-        rooms = [c for c in self.channels if c.kind != "im" or "conversations" in kind]
-        return [(c.id, "imgbatch (you)" if c.kind == "im" else f"#{c.name}") for c in rooms]
+        given = element.get("filter") or {}
+        include = given.get("include", ["public", "private", "im"] if "conversations" in kind else ["public"])
+        if given.get("exclude_bot_users"):
+            include = [each for each in include if each != "im"]
+        sorts = {"channel": "public", "group": "private", "im": "im"}
+        rooms = [
+            room
+            for room in self.channels
+            if sorts[room.kind] in include
+            and not (room.shared_with and given.get("exclude_external_shared_channels"))
+        ]
+        return [(room.id, "imgbatch (you)" if room.kind == "im" else f"#{room.name}") for room in rooms]
+
+
+def _triggers(element: Json) -> str:
+    """When a field tells the app: at each character, at Enter, or when it changed."""
+    if element["type"] not in forms.WRITTEN:
+        return "change"
+    return " ".join(name.removeprefix("on_").partition("_")[0] for name in forms.triggers_of(element))
 
 
 def _environment(site: Site) -> Environment:
@@ -213,6 +232,7 @@ def _environment(site: Site) -> Environment:
         "day": render.day,
         "bytes": render.bytes_in_words,
         "sig": signature_of,
+        "triggers": _triggers,
     }
     return environment
 

@@ -3,10 +3,12 @@
 from collections.abc import Callable, Iterator
 
 import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
 from slack_sdk import WebClient
 
 from bot.workspace.person import Person
 from bot.workspace.server import ADMIN, MEMBER, Workspace
+from tests.workspace.pageside import CHROMIUM, place
 from tests.workspace.slackside import Bot, Json, everything
 
 
@@ -62,3 +64,30 @@ def opened(bot: Bot, ben: Person) -> Callable[[Json], Json]:
         return ben.wait_for_modal(view["title"]["text"])
 
     return open_it
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    flags = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=flags)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def troubles() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def page(browser: Browser, workspace: Workspace, troubles: list[str]) -> Iterator[Page]:
+    """Ben's page on #campaigns, 1280 by 800; anything on its console fails the test."""
+    page = browser.new_page(viewport={"width": 1280, "height": 800})
+    page.set_default_timeout(5_000)
+    page.on("console", lambda message: troubles.append(message.text))
+    page.on("pageerror", lambda problem: troubles.append(str(problem)))
+    page.goto(place(workspace))
+    yield page
+    page.close()
+    assert troubles == []

@@ -98,9 +98,11 @@ def error(call: Any, *args: Any, **kwargs: Any) -> str:
     return str(caught.value.response["error"])
 
 
-def picture(kind: str = "PNG", size: tuple[int, int] = (40, 30)) -> bytes:
+def picture(
+    kind: str = "PNG", size: tuple[int, int] = (40, 30), colour: tuple[int, int, int] = (200, 90, 60)
+) -> bytes:
     made = io.BytesIO()
-    Image.new("RGB", size, (200, 90, 60)).save(made, kind)
+    Image.new("RGB", size, colour).save(made, kind)
     return made.getvalue()
 
 

@@ -1,18 +1,16 @@
 """The page in a real browser: what a person clicks, types and sees."""
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
 from bot.workspace.person import Person
 from bot.workspace.server import ADMIN, GUEST, MEMBER, Workspace
+from tests.workspace.pageside import BROWSER, acts, message, place, post, write
 from tests.workspace.slackside import (
     Bot,
-    Json,
     button,
     modal,
     mrkdwn,
@@ -23,62 +21,7 @@ from tests.workspace.slackside import (
     text_input,
 )
 
-CHROMIUM = Path("/usr/bin/chromium")
-
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(not CHROMIUM.exists(), reason=f"{CHROMIUM} is not installed"),
-]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    flags = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=flags)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def troubles() -> list[str]:
-    return []
-
-
-@pytest.fixture
-def page(browser: Browser, workspace: Workspace, troubles: list[str]) -> Iterator[Page]:
-    """Ben's page on #campaigns, 1280 by 800; anything on its console fails the test."""
-    page = browser.new_page(viewport={"width": 1280, "height": 800})
-    page.set_default_timeout(5_000)
-    page.on("console", lambda message: troubles.append(message.text))
-    page.on("pageerror", lambda problem: troubles.append(str(problem)))
-    page.goto(place(workspace))
-    yield page
-    page.close()
-    assert troubles == []
-
-
-def place(workspace: Workspace, user: str = MEMBER, channel: str = "campaigns", **more: str) -> str:
-    rest = "".join(f"&{name}={value}" for name, value in more.items())
-    return f"{workspace.url}/?user={user}&channel={workspace.channel_id(channel)}{rest}"
-
-
-def post(bot: Bot, *blocks: Json, text: str = "a message", **more: Any) -> Json:
-    answer = bot.client.chat_postMessage(channel="#campaigns", text=text, blocks=list(blocks), **more)
-    return {"channel": answer["channel"], "ts": answer["ts"]}
-
-
-def acts(*elements: Json) -> Json:
-    return {"type": "actions", "elements": list(elements)}
-
-
-def message(page: Page, where: Json) -> Any:
-    return page.locator(f'#stream .message[data-ts="{where["ts"]}"]')
-
-
-def write(page: Page, text: str, form: str = "#composer") -> None:
-    page.fill(f"{form} textarea", text)
-    page.keyboard.press("Enter")
+pytestmark = BROWSER
 
 
 def test_a_command_opens_a_form_that_takes_a_file(page: Page, bot: Bot, tmp_path: Path) -> None:

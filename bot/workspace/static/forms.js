@@ -8,7 +8,7 @@ const Forms = {
     if (kind === "file_input") return [...field.querySelectorAll("[data-file]")].map((li) => li.dataset.file);
     if (kind === "checkboxes") return [...field.querySelectorAll("input:checked")].map((i) => i.value);
     if (kind === "radio_buttons") return field.querySelector("input:checked")?.value ?? null;
-    if (field.multiple) return [...field.selectedOptions].map((o) => o.value);
+    if (field.matches(".picker")) return Pickers.value(field);
     if (kind === "datetimepicker") return field.value ? Math.floor(new Date(field.value).getTime() / 1000) : null;
     return field.value || null;
   },
@@ -19,8 +19,8 @@ const Forms = {
     if (kind === "checkboxes" || kind === "radio_buttons") {
       const wanted = [].concat(value ?? []);
       for (const input of field.querySelectorAll("input")) input.checked = wanted.includes(input.value);
-    } else if (field.multiple) {
-      for (const option of field.options) option.selected = (value || []).includes(option.value);
+    } else if (field.matches(".picker")) {
+      for (const input of field.querySelectorAll("li input")) input.checked = (value || []).includes(input.value);
     } else if (kind === "datetimepicker") {
       if (value) field.value = Forms.local(value);
     } else if (field.tagName !== "SELECT" || [...field.options].some((o) => o.value === value)) {
@@ -42,16 +42,22 @@ const Forms = {
     return values;
   },
 
-  /** Put kept values back where block_id and action_id stayed the same, as Slack does on views.update. */
-  restore(root, kept) {
-    for (const field of root.querySelectorAll("[data-field]")) {
-      const block = kept[field.dataset.block];
-      if (block && field.dataset.field in block) Forms.put(field, block[field.dataset.field]);
+  /** Carry what was filled in over to a new drawing, where block_id, action_id and kind stayed the same. */
+  carry(before, now) {
+    for (const field of now.querySelectorAll("[data-field]")) {
+      const { block, field: action, kind } = field.dataset;
+      const old = before.querySelector(`[data-block="${CSS.escape(block)}"][data-field="${CSS.escape(action)}"]`);
+      if (old?.dataset.kind !== kind) continue;
+      const list = kind === "file_input" ? ".chosen" : "external" in field.dataset ? "ul" : null;
+      if (list) field.querySelector(list).replaceChildren(...old.querySelector(list).children);
+      else Forms.put(field, Forms.value(old));
     }
   },
 
-  /** Local times for datetime fields, which only the browser knows. */
+  /** What only the browser knows: local times, and what the pickers show. */
   prepare(root) {
+    for (const picker of root.querySelectorAll(".picker")) Pickers.draw(picker);
+    for (const slides of root.querySelectorAll(".carousel")) Pickers.atEdge(slides);
     for (const field of root.querySelectorAll("[data-unix]")) {
       if (field.dataset.unix && !field.value) field.value = Forms.local(Number(field.dataset.unix));
     }

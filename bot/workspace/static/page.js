@@ -52,6 +52,10 @@ function patch(root, html) {
     return kept && kept.dataset.sig === child.dataset.sig ? kept : child;
   });
   if (children.length === root.children.length && children.every((c, i) => c === root.children[i])) return false;
+  for (const child of children) {
+    const before = old.get(child.dataset.key);
+    if (before && before !== child) Forms.carry(before, child);
+  }
   root.replaceChildren(...children);
   Forms.prepare(root);
   return true;
@@ -68,16 +72,21 @@ function patchStream(pane, html, jump) {
 function patchModal(html) {
   const root = $("#modal");
   const before = $(".modal", root);
-  const kept = before ? Forms.values(before) : {};
-  const same = before && html.includes(before.dataset.view);
-  const focused = same ? document.activeElement?.closest("[data-field]") : null;
+  const same = Boolean(before && html.includes(before.dataset.view));
+  const typing = same ? document.activeElement?.closest("[data-field]") : null;
+  const caret = typing && "selectionStart" in typing ? [typing.selectionStart, typing.selectionEnd] : [null, null];
+  const top = same ? $(".modal-body", before).scrollTop : 0;
+  root.classList.toggle("still", same);
   if (!patch(root, html)) return;
   const now = $(".modal", root);
   if (!now) return;
-  if (same) Forms.restore(now, kept);
-  const field = focused && $(`[data-block="${focused.dataset.block}"][data-field="${focused.dataset.field}"]`, now);
+  $(".modal-body", now).scrollTop = top;
+  const find = ({ block, field }) => `[data-block="${CSS.escape(block)}"][data-field="${CSS.escape(field)}"]`;
+  const field = typing && $(find(typing.dataset), now);
   const problem = $(".has-error [data-field]", now);
-  (problem || field || $("[data-field]:not(.dropzone), .dropzone input, button[type=submit]", now))?.focus();
+  const first = $("[data-focus], [data-field]:not(.dropzone, .choices, .picker), .dropzone input, button[type=submit]", now);
+  (problem ?? field ?? $("[data-focus]", now) ?? first)?.focus({ preventScroll: same && !problem });
+  if (field && !problem && caret[0] !== null) field.setSelectionRange(...caret);
 }
 
 let asking = null;
@@ -251,8 +260,33 @@ document.addEventListener("change", (event) => {
   const files = event.target.type === "file" ? event.target : null;
   if (files && files.closest(".dropzone")) return choose(files.closest(".dropzone"), files.files, files);
   if (files) return attach(files.closest("form"), files.files, files);
-  const field = event.target.closest("[data-field]");
-  if (field && "live" in field.dataset) press(field, field.dataset.field, Forms.value(field));
+  const field = event.target.closest("[data-field]:not(.picker)");
+  if (field?.dataset.live === "change") press(field, field.dataset.field, Forms.value(field));
+});
+
+// A text tells by character (a moment after the last one) or by Enter, as its dispatch_action_config says.
+let telling = null;
+
+function tell(field) {
+  clearTimeout(telling);
+  const { at, root } = where(field);
+  const { field: action_id, block: block_id } = field.dataset;
+  return send("press", { ...at, action_id, block_id, value: Forms.value(field), values: Forms.values(root) });
+}
+
+document.addEventListener("input", (event) => {
+  const field = event.target.closest("[data-live~=character]");
+  if (!field) return;
+  clearTimeout(telling);
+  telling = setTimeout(() => field.isConnected && tell(field), 300);
+});
+
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+  const field = event.target.closest("[data-live~=enter]");
+  if (!field) return;
+  event.preventDefault();
+  tell(field);
 });
 
 document.addEventListener("submit", (event) => {
@@ -277,7 +311,7 @@ async function choose(zone, files, input) {
   list.append(...chosen.map(Forms.chosen));
   if (input) input.value = "";
   if (list.children.length > most) toast(`At most ${most} files go here.`);
-  if ("live" in zone.dataset) press(zone, zone.dataset.field, Forms.value(zone));
+  if (zone.dataset.live) press(zone, zone.dataset.field, Forms.value(zone));
 }
 
 async function attach(form, files, input) {
