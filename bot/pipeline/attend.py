@@ -7,9 +7,12 @@ from datetime import datetime, timedelta
 
 from bot.pipeline.breaker import LASTING, OUTAGE, UNREACHABLE
 from bot.pipeline.cadence import first_due
+from bot.pipeline.create import PLAN
+from bot.pipeline.deadline import outlook
 from bot.runtime import Context
 from bot.watch.alerts import Alert, Rule, job_alerts, provider_alerts, provider_key
 from bot.watch.facts import (
+    Deadline,
     Example,
     ExpiringResults,
     FailureGroup,
@@ -19,9 +22,11 @@ from bot.watch.facts import (
     Quote,
 )
 from bot.watch.rates import Tally, Timing
-from providers.base import FailureKind
+from providers.base import FailureKind, Lane
 from storage.records import Incident, Job, Pause
 from storage.states import LIVING_JOBS, ItemState, JobState, SubmissionState
+
+WAITING_FOR_A_PERSON = frozenset({JobState.PILOT_REVIEW, JobState.PAUSED})
 
 WATCHED = timedelta(minutes=10)
 """A finished job is looked at this long, so that its last alert is raised whatever the order of ticks."""
@@ -112,6 +117,7 @@ def facts(ctx: Context, job: Job) -> JobFacts:
     """All there is to know about a job at this moment."""
     clock = ctx.queries.clock(job.id)
     mean = clock.mean_seconds
+    waits = job.state in WAITING_FOR_A_PERSON
     return JobFacts(
         job=job.id,
         title=job.title,
@@ -119,11 +125,12 @@ def facts(ctx: Context, job: Job) -> JobFacts:
         timing=Timing(
             started_at=first_due(job, ctx.policy, job.started_at or job.created_at),
             ended_at=job.finished_at,
-            window=timedelta(seconds=job.window_seconds) if job.window_seconds else None,
+            window=timedelta(seconds=job.window_seconds) if job.window_seconds and not waits else None,
             mean_item_time=timedelta(seconds=mean) if mean is not None else None,
         ),
         failures=tuple(_failures(ctx, job)),
         quote=Quote(job.quoted_low, job.quoted_high),
+        deadline=_deadline(ctx, job, waits=waits),
         expiring=tuple(_expiring(ctx, job)),
         lost=tuple(_lost(ctx, job)),
     )
@@ -156,6 +163,22 @@ def _lost(ctx: Context, job: Job) -> list[LostResults]:
         LostResults(sent.provider, sent.count - sent.completed, sent.note)
         for sent in ctx.queries.submissions(job.id, [SubmissionState.LOST])
     ]
+
+
+def _deadline(ctx: Context, job: Job, *, waits: bool) -> Deadline | None:
+    seen = outlook(ctx, job)
+    if seen is None:
+        return None
+    live = PLAN.validate_python(job.plan).quotes.get(Lane.LIVE)
+    return Deadline(
+        at=seen.deadline_at,
+        rush_at=seen.rush_at,
+        needs=seen.needs,
+        movable=seen.movable,
+        approved=seen.approved or seen.rushed,
+        waits=waits,
+        live_usd=live.high if live is not None and not live.unpriced else None,
+    )
 
 
 def _expiring(ctx: Context, job: Job) -> list[ExpiringResults]:

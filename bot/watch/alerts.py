@@ -13,7 +13,7 @@ from enum import StrEnum
 
 from bot.watch.advice import Who, advice
 from bot.watch.facts import FailureGroup, JobFacts, PausedProvider
-from bot.watch.words import count, duration, listed, percent, whole_percent
+from bot.watch.words import count, duration, listed, money, percent, whole_percent
 from providers.base import FailureKind
 
 
@@ -25,6 +25,7 @@ class Rule(StrEnum):
     REFUSALS = "refusals"
     PROVIDER_PAUSED = "provider-paused"
     EXPIRING = "expiring"
+    DEADLINE = "deadline"
     REROUTED = "rerouted"
     LOST_RESULTS = "lost-results"
 
@@ -106,6 +107,7 @@ def job_alerts(
         _lost(facts),
         _success_rate(facts, rules, open_keys),
         _refusals(facts, rules, open_keys),
+        _deadline(facts, now),
         _overdue(facts, now, rules),
     ]
     return [alert for alert in found if alert]
@@ -253,6 +255,40 @@ def _overdue(facts: JobFacts, now: datetime, rules: AlertRules) -> Alert | None:
             "Nothing is lost: finished pictures keep arriving. If it is urgent, send the rest through the "
             "live lane, or cancel it; what is already made is still delivered and billed.",
         ),
+    )
+
+
+def _deadline(facts: JobFacts, now: datetime) -> Alert | None:
+    """The deadline has passed, or cannot be kept unless somebody acts now; one incident for each."""
+    deadline, tally = facts.deadline, facts.tally
+    if deadline is None or tally.finished or facts.timing.ended_at:
+        return None
+    key, when = f"{Rule.DEADLINE}:{facts.job}", f"{deadline.at:%a %d %b %H:%M} UTC"
+    left = count(tally.in_flight, "picture")
+    if now >= deadline.at:
+        said = f"{facts.title}: its deadline, {when}, has passed with {left} still to come"
+        go_on = "Nothing is lost: they keep arriving. Cancel what is of no use any more."
+        return Alert(Rule.DEADLINE, f"{key}:passed", Severity.WARNING, said, (), (go_on,))
+    if now >= deadline.rush_at and deadline.waits:
+        act = "Let it go on, or cancel it: it waits for a person."
+    elif now >= deadline.rush_at and deadline.movable and not deadline.approved:
+        act = (
+            "Approve the live lane for what the batch lane has not made: the whole job then costs "
+            f"{money(deadline.live_usd)} at most. Or do nothing, and it comes when it comes."
+            if deadline.live_usd is not None
+            else "Approve the live lane, whose price is not known, or do nothing, and it comes when it comes."
+        )
+    elif now + deadline.needs > deadline.at:
+        act = "Nothing makes it faster: expect it later, or cancel what is of no use any more."
+    else:
+        return None
+    return Alert(
+        Rule.DEADLINE,
+        key,
+        Severity.WARNING,
+        f"{facts.title}: will miss its deadline, {when}, with {left} still to come",
+        (f"The live lane would need about {duration(deadline.needs)} for them.",),
+        (act,),
     )
 
 

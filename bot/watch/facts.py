@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from bot.watch.rates import Tally, Timing
@@ -35,6 +35,25 @@ class Quote:
 
     low_usd: Decimal | None
     high_usd: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
+class Deadline:
+    """When a job's pictures are wanted, and whether they can be there."""
+
+    at: datetime
+    rush_at: datetime
+    """The last moment at which the live lane can still keep it."""
+    needs: timedelta
+    """What the live lane needs for all that is to come."""
+    movable: int
+    """Pictures that travel by batch and could travel live."""
+    approved: bool
+    """Going live was approved."""
+    waits: bool
+    """The job waits for a person: it is paused, or its sample is looked at."""
+    live_usd: Decimal | None
+    """What the whole job costs live, at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +100,7 @@ class JobFacts:
     timing: Timing
     failures: tuple[FailureGroup, ...] = ()
     quote: Quote | None = None
+    deadline: Deadline | None = None
     usual_refusal_rate: float | None = None
     """Over earlier jobs of the same kind; None without history."""
     expiring: tuple[ExpiringResults, ...] = ()
