@@ -43,6 +43,10 @@ BackgroundOption = Annotated[str | None, typer.Option(help="opaque or transparen
 VariantsOption = Annotated[int, typer.Option(min=1, max=20, help="Pictures for each prompt.")]
 LaneOption = Annotated[Lane, typer.Option(help="batch: half price, hours. live: now.")]
 OffPeakOption = Annotated[bool, typer.Option("--off-peak", help="Send nothing before the off-peak hours.")]
+ChunkOption = Annotated[
+    int | None,
+    typer.Option(min=1, help="At most so many pictures a submission; the vendor's limit without it."),
+]
 BudgetOption = Annotated[str | None, typer.Option(help="Refuse the job if it may cost more, in USD.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else on standard output.")]
 
@@ -78,6 +82,7 @@ def run(
     lane: LaneOption = Lane.BATCH,
     budget: BudgetOption = None,
     off_peak: OffPeakOption = False,
+    chunk: ChunkOption = None,
     out: Annotated[Path | None, typer.Option(help="Folder for the pictures; default pictures/JOB.")] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Start without asking.")] = False,
     strict: Annotated[bool, typer.Option(help="Do not start if any row is bad.")] = False,
@@ -92,7 +97,7 @@ def run(
     from bot.run import RunOptions, run_sheet
 
     wanted = _wanted(
-        sheet, template, provider, model, size, quality, background, variants, lane, budget, off_peak
+        sheet, template, provider, model, size, quality, background, variants, lane, budget, off_peak, chunk
     )
     options = RunOptions(
         out=out, ask=not yes and sys.stdin.isatty(), strict=strict, again=again, as_json=as_json
@@ -113,13 +118,14 @@ def plan(
     lane: LaneOption = Lane.BATCH,
     budget: BudgetOption = None,
     off_peak: OffPeakOption = False,
+    chunk: ChunkOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Say what a job would do and cost. Sends nothing, spends nothing, keeps nothing."""
     from bot.run import show_plan
 
     wanted = _wanted(
-        sheet, template, provider, model, size, quality, background, variants, lane, budget, off_peak
+        sheet, template, provider, model, size, quality, background, variants, lane, budget, off_peak, chunk
     )
     raise typer.Exit(_guarded(show_plan, wanted, as_json))
 
@@ -231,6 +237,7 @@ def _wanted(
     lane: Lane,
     budget: str | None,
     off_peak: bool,
+    chunk: int | None,
 ) -> Any:
     from bot.intake.options import read_route
     from bot.intake.spec import JobSpec
@@ -245,6 +252,7 @@ def _wanted(
             provider=None if provider and "," in provider else provider,
             route=read_route(provider) if provider and "," in provider else (),
             off_peak=off_peak,
+            chunk=chunk,
             model=model,
             size=Size.parse(size) if size else None,
             quality=quality,

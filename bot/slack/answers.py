@@ -151,8 +151,8 @@ _TOPICS: Mapping[str, str] = {
     "sheet": "A CSV, TSV or XLSX file with a header line and one product a row. Columns called `prompt`, "
     "`sku` or `id`, `size`, `model`, `quality` and `alt_text` are understood; the others are for templates.",
     "options": "Beside a sheet, write options as `name=value`: `provider`, `model`, `size`, `quality`, "
-    "`background`, `variants`, `lane`, `off_peak`, `budget`, `title`. Several providers with commas are a "
-    "route: the first that can and works. What is left over is the template.",
+    "`background`, `variants`, `lane`, `off_peak`, `chunk`, `budget`, `title`. Several providers with commas "
+    "are a route: the first that can and works. What is left over is the template.",
     "new": "`/imgbatch new` opens the form. Options and a template behind it are filled in.",
     "run": "Drop a sheet into a channel or a direct message, mention me, and write the template beside it.",
     "status": "`/imgbatch status` shows your latest batch, `/imgbatch status JOB` any other.",

@@ -233,15 +233,20 @@ def test_any_text_gives_a_command(text: str, verb: str) -> None:
         ("off_peak=true", Changes(off_peak=True)),
         ("--off-peak yes", Changes(off_peak=True)),
         ("off_peak=no", Changes(off_peak=False)),
+        ("chunk=500", Changes(chunk=500)),
+        ("--chunk 1", Changes(chunk=1)),
     ],
 )
-def test_a_route_and_off_peak_hours_are_options(text: str, changes: Changes) -> None:
+def test_a_route_off_peak_hours_and_a_chunk_are_options(text: str, changes: Changes) -> None:
     assert parse_options(text) == (changes, None)
 
 
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
+        ("chunk=0", "chunk: “0” is not a number of pictures; write one from 1 on, like 500."),
+        ("chunk=half", "chunk: “half” is not a number"),
+        ("chunk=-5", "chunk: “-5” is not a number"),
         ("off_peak=later", "off_peak: “later” is neither yes nor no; write true or false."),
         ("provider=open/ai,fal!", "provider: “fal!” is not the name"),
     ],

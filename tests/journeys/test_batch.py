@@ -182,6 +182,16 @@ def test_results_that_are_never_handed_out_do_not_hold_a_job_for_ever(
     assert len(simulator.billed) == 3
 
 
+def test_a_job_may_ask_for_smaller_submissions(
+    ctx: Context, simulator: OpenAISimulator, tmp_path: Path
+) -> None:
+    path = sheet(tmp_path, [{"prompt": f"mug {n}"} for n in range(7)])
+    job = finish(ctx, started(ctx, path, chunk=3))
+    assert sorted(sent.count for sent in ctx.queries.submissions(job.id)) == [1, 3, 3]
+    assert simulator.ledger.creates == 3 == (job.plan or {})["submissions"]
+    assert report(ctx, job, ctx.clock())["stored"] == 7
+
+
 def test_results_that_stay_away_past_all_patience_are_said_to_be_lost(
     ctx: Context, simulator: OpenAISimulator, tmp_path: Path
 ) -> None:

@@ -176,6 +176,44 @@ def test_a_chunk_is_full_by_rows_by_bytes_and_by_expected_results() -> None:
     assert operators.full
 
 
+def test_a_chunk_holds_no_more_tokens_than_may_wait_at_the_vendor() -> None:
+    card = CARDS["openai"]["gpt-image-2"].model_copy(
+        update={"limits": Limits(items_per_submission=9, enqueued_tokens=10)}
+    )
+    chunk = Chunk(card, Lane.BATCH, Policy())
+    assert [chunk.add(1, 1, 6), chunk.add(1, 1, 4), chunk.add(1, 1, 1)] == [True, True, False]
+    assert chunk.tokens == 10
+
+
+@pytest.mark.parametrize(("operator", "asked", "most"), [(None, 2, 2), (3, 2, 2), (2, 3, 2), (2, None, 2)])
+def test_the_smaller_of_what_the_operator_and_the_job_want_counts(
+    operator: int | None, asked: int | None, most: int
+) -> None:
+    chunk = Chunk(CARDS["openai"]["gpt-image-2"], Lane.BATCH, Policy(chunk_items=operator), asked)
+    assert [chunk.add(1, 1) for _ in range(most + 1)] == [True] * most + [False]
+
+
+def test_a_chunk_above_the_vendors_limit_is_told_with_the_limit() -> None:
+    with pytest.raises(PlanError, match=r"at most 50,000 pictures a submission; write chunk=50000 or less"):
+        planner(JobSpec(provider="openai", chunk=50_001))
+    assert planner(JobSpec(provider="openai", chunk=50_001, lane=Lane.LIVE)), (
+        "a live call is one picture anyway"
+    )
+    plan = planner(JobSpec(provider="openai", chunk=10))
+    for n in range(25):
+        plan.add([wish(f"mug {n}", n)])
+    assert plan.plan(25, 0).submissions == 3
+
+
+def test_variants_of_a_row_are_counted_in_calls() -> None:
+    plan = Planner("j", JobSpec(provider="xai", lane=Lane.LIVE), catalogue.load(), Policy(), START)
+    for row in (1, 2):
+        red, blue = (replace(wish(f"{c} mug {row}", row), row=row) for c in ("red", "blue"))
+        plan.add([red, blue, *[red] * 11, blue])
+    # 12 red ones are two calls, two blue ones another; rows share none.
+    assert plan.plan(2, 0).submissions == 6
+
+
 def test_the_plan_says_how_many_submissions_there_will_be() -> None:
     plan = planner(policy=Policy(chunk_items=10))
     for n in range(25):
