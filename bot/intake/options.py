@@ -15,6 +15,7 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import Any
 
+from bot.imaging.presets import find as find_delivery
 from bot.intake.deadline import check_deadline
 from bot.intake.records import quoted
 from bot.intake.rows import BACKGROUNDS, check_size, check_variants
@@ -189,7 +190,7 @@ _READ: Mapping[str, Callable[[str], Any]] = MappingProxyType(
         "chunk": check_chunk,
         "prefix": check_brand,
         "suffix": check_brand,
-        "delivery": _lower_word,
+        "delivery": lambda text: find_delivery(text).name,
         "preset": check_name,
         "template": str,
     }

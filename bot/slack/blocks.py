@@ -155,6 +155,11 @@ def small(*texts: str) -> Block:
     return {"type": "context", "elements": [plain(text, 600) for text in texts[: limits.CONTEXT_ELEMENTS]]}
 
 
+def alert(text: str, level: str = "warning") -> Block:
+    """Anybody's words in a coloured frame: `info`, `warning`, `error` or `success`. For modals only."""
+    return {"type": "alert", "level": level, "text": plain(text, limits.ALERT_TEXT)}
+
+
 def divider() -> Block:
     return {"type": "divider"}
 

@@ -27,6 +27,7 @@ from bot.slack import answers, files, presets, reach, schedules, verbs
 from bot.slack import blocks as b
 from bot.slack.blocks import Message
 from bot.slack.files import FileTrouble, Sheet
+from bot.slack.form import AGAIN
 from bot.slack.reach import Where
 from bot.slack.telling import Desk
 from bot.slack.wire import Gone, Later, SlackTrouble, wire_of
@@ -113,6 +114,8 @@ def _apologise(desk: Desk, entry: InboxEntry, problem: Exception) -> bool:
             said = reach.sentences("I cannot make a batch of this:", problem.problems)
         case _:
             said = reach.sentence(str(problem))
+    if entry.kind == FORM and "draft" in entry.payload:
+        said = b.message(said.text, [*said.blocks, b.actions("again", again_button(entry.key))])
     try:
         reach.answer(desk.wire, where, said, desk.now)
     except Later as trouble:
@@ -125,6 +128,10 @@ def _apologise(desk: Desk, entry: InboxEntry, problem: Exception) -> bool:
 
 
 # --- forms and sheets ----------------------------------------------------------------------------------
+
+
+def again_button(key: str) -> b.Block:
+    return b.button("Open the form again", AGAIN, key, style="primary")
 
 
 def _form(desk: Desk, entry: InboxEntry) -> str:

@@ -46,6 +46,8 @@ OPTION_VALUE: Final = 150
 """docs, option object; the text also of its description and of an option group."""
 OPTIONS: Final = 100
 """Options of a static select (docs); radio buttons and checkboxes have 10."""
+CHOICES: Final = 10
+"""Radio buttons or checkboxes (docs)."""
 PLACEHOLDER: Final = 150
 """docs, select and input elements."""
 CONFIRM_TITLE: Final = 100
@@ -61,6 +63,10 @@ VIEW_BLOCKS: Final = 100
 """docs, views."""
 VIEW_TITLE: Final = 24
 """Title, submit and close of a modal (docs, views)."""
+VIEW_KEPT: Final = 3_000
+"""docs, views: `private_metadata`."""
+ALERT_TEXT: Final = 200
+"""docs, alert block: in modals only."""
 FIELD_ERROR: Final = 200
 """No limit is documented for an error under a field; longer ones push the form off the screen."""
 FORM_FILE_BYTES: Final = 10_000_000

@@ -26,9 +26,9 @@ def drop(
 
 def hand_in(home: House, **values: Any) -> None:
     """The form from a channel, filled in and submitted."""
-    home.ana.command(home.room, "/imgbatch", "new")
+    home.ana.command(home.room, "/imgbatch", "new size=128x128")
     form = home.ana.wait_for_modal("New image batch")
-    given = {"sheet": SHEET, "template": TEMPLATE, "lane": "live", "size": "128x128", **values}
+    given = {"sheet": SHEET, "template": TEMPLATE, "lane": "live", **values}
     assert home.ana.fill(form, given) is None
     home.tick()
 
@@ -39,9 +39,9 @@ def test_the_form_becomes_a_plan_then_pictures(home: House) -> None:
     (card,) = home.ana.messages(home.room)
     assert "Plan: products.csv" in words(card)
     assert "*4 pictures* from 4 rows, 1 of them a duplicate: copied, not paid again." in words(card)
-    assert "Nothing is spent until somebody presses Start." in card["text"]
+    assert "Nothing is spent until somebody starts it." in card["text"]
     assert "First prompt: Studio photo of a red Mug" in words(card)
-    assert buttons(card) == ["job_start", "job_cancel"]
+    assert buttons(card) == ["job_start", "job_start_other", "job_cancel"]
 
     home.ben.press(card, "job_start")
     home.arrived()
@@ -49,7 +49,7 @@ def test_the_form_becomes_a_plan_then_pictures(home: House) -> None:
     running = home.card()
     assert "Making pictures" in words(running)
     assert "ready" in words(running)
-    assert buttons(running) == ["job_cancel", "job_details"]
+    assert buttons(running) == ["job_pause", "job_cancel", "job_details"]
 
     home.quiet()
     assert home.job().state is JobState.FINISHED

@@ -10,7 +10,6 @@ from slack_sdk import WebClient
 from bot.runtime import Context
 from bot.slack import answers, cards, reach, verbs, views
 from bot.slack.listeners.parts import open_form, where_of
-from bot.slack.views import Origin
 from bot.slack.wire import wire_of
 from storage.records import Job
 
@@ -48,7 +47,7 @@ def register(app: App, ctx: Context) -> None:
 
     @app.action(answers.OPEN_FORM)
     def form(ack: Ack, body: dict[str, Any], client: WebClient) -> None:
-        open_form(ctx, client, str(body["trigger_id"]), Origin())
+        open_form(ctx, client, str(body["trigger_id"]), where_of(body))
         ack()
 
 

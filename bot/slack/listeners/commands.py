@@ -10,10 +10,10 @@ from slack_sdk import WebClient
 from bot.intake import command as c
 from bot.runtime import Context
 from bot.slack import answers, presets, reach, schedules, verbs
+from bot.slack import blocks as b
 from bot.slack.blocks import Message
 from bot.slack.listeners.parts import open_form, where_of
 from bot.slack.reach import Where
-from bot.slack.views import Origin
 from bot.slack.wire import Wire, wire_of
 
 COMMAND = "/imgbatch"
@@ -24,11 +24,21 @@ def register(app: App, ctx: Context) -> None:
     def imgbatch(ack: Ack, body: dict[str, Any], client: WebClient) -> None:
         parsed = c.parse_command(str(body.get("text") or ""))
         if isinstance(parsed, c.New | c.Run):
-            open_form(ctx, client, str(body["trigger_id"]), Origin(), parsed.changes, parsed.template)
-            ack()
+            refused = _open(ctx, client, body, parsed)
+            ack(text=refused) if refused else ack()
             return
         said = _answer(ctx, wire_of(client), parsed, where_of(body))
         ack(text=said.text, blocks=list(said.blocks))
+
+
+def _open(ctx: Context, client: WebClient, body: dict[str, Any], parsed: c.New | c.Run) -> str:
+    """Open the form; why not, as a sentence."""
+    trigger, where = str(body["trigger_id"]), where_of(body)
+    try:
+        open_form(ctx, client, trigger, where, changes=parsed.changes, template=parsed.template)
+    except c.CommandError as problem:
+        return b.escaped(str(problem))
+    return ""
 
 
 def _answer(ctx: Context, wire: Wire, parsed: c.Command, where: Where) -> Message:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from slack_sdk import WebClient
 
 from bot.intake.options import Changes
 from bot.runtime import Context
-from bot.slack import views
+from bot.slack import opening
+from bot.slack.draft import Draft
+from bot.slack.files import Sheet
 from bot.slack.reach import Where
-from bot.slack.views import Origin
-from bot.slack.wire import wire_of
+from bot.slack.wire import SlackTrouble, Wire, wire_of
+
+log = logging.getLogger(__name__)
 
 Json = Mapping[str, Any]
 """A payload of Slack's."""
@@ -41,14 +46,50 @@ def open_form(
     ctx: Context,
     client: WebClient,
     trigger: str,
-    origin: Origin,
+    where: Where,
+    *,
+    sheet: Sheet | None = None,
     changes: Changes | None = None,
     template: str | None = None,
 ) -> None:
-    """Open the form. The trigger lives for three seconds, so nothing slow comes before this.
+    """Open the form with what is known; the sheet, if there is one, is looked at behind it.
 
-    Raises SlackTrouble.
+    The trigger lives for three seconds, so nothing slow comes before this. Raises SlackTrouble, CommandError.
     """
+    draft = opening.begin(ctx, where, sheet=sheet, changes=changes, template=template)
+    show_form(ctx, client, trigger, draft, where.person)
+
+
+def show_form(ctx: Context, client: WebClient, trigger: str, draft: Draft, person: str) -> None:
+    """Open the form of a draft. Raises SlackTrouble."""
+    now, wire = ctx.clock(), wire_of(client)
+    opened = wire.call(
+        "views.open", now, paced=False, trigger_id=trigger, view=opening.drawn(ctx, draft, now)
+    )["view"]
+    if draft.sheet is not None and draft.glance is None:
+        behind(lambda: _look(ctx, wire, draft, person, opened["id"], opened["hash"]))
+
+
+def _look(ctx: Context, wire: Wire, draft: Draft, person: str, view_id: str, mark: str) -> None:
     now = ctx.clock()
-    view = views.new_batch(ctx, now.date(), origin, changes, template)
-    wire_of(client).call("views.open", now, paced=False, trigger_id=trigger, view=view)
+    draft = opening.with_glance(wire, draft, now)
+    draft.keep(ctx, person, now)
+    opening.update(ctx, wire, view_id, mark, draft, now)
+
+
+_BEHIND = ThreadPoolExecutor(4, thread_name_prefix="form")
+
+
+def behind(work: Callable[[], None]) -> None:
+    """Do it beside the acknowledgement. Nobody waits for it; what must not be lost does not belong here."""
+
+    def guarded() -> None:
+        try:
+            work()
+        except SlackTrouble as problem:
+            log.info("the form was not brought up to date: %s", problem)
+        except Exception:
+            # Broad on purpose: it is nobody's turn to hear of it but the log's.
+            log.exception("the form was not brought up to date")
+
+    _BEHIND.submit(guarded)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from slack_bolt import Ack, App
@@ -10,7 +11,6 @@ from slack_sdk import WebClient
 from bot.runtime import Context
 from bot.slack import files, reach
 from bot.slack.listeners.parts import open_form, where_of
-from bot.slack.views import Origin
 from bot.slack.wire import wire_of
 
 NEW, FROM_MESSAGE = "batch_new", "batch_from_message"
@@ -20,7 +20,7 @@ NEW, FROM_MESSAGE = "batch_new", "batch_from_message"
 def register(app: App, ctx: Context) -> None:
     @app.global_shortcut(NEW)
     def new(ack: Ack, body: dict[str, Any], client: WebClient) -> None:
-        open_form(ctx, client, str(body["trigger_id"]), Origin())
+        open_form(ctx, client, str(body["trigger_id"]), where_of(body))
         ack()
 
     @app.message_shortcut(FROM_MESSAGE)
@@ -30,8 +30,8 @@ def register(app: App, ctx: Context) -> None:
         sheets = [sheet for sheet in sheets if not sheet.name or files.ending(sheet.name) in files.SHEETS]
         if len(sheets) == 1:
             thread = str(message.get("thread_ts") or message["ts"])
-            origin = Origin(sheets[0], str(body["channel"]["id"]), thread)
-            open_form(ctx, client, str(body["trigger_id"]), origin)
+            where = replace(where_of(body), thread=thread)
+            open_form(ctx, client, str(body["trigger_id"]), where, sheet=sheets[0])
             ack()
             return
         ack()
