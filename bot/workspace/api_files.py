@@ -2,12 +2,13 @@
 
 import asyncio
 import io
+from collections.abc import AsyncIterator
 from typing import Any
 
 from PIL import Image
 from starlette.datastructures import UploadFile
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, PlainTextResponse, Response
+from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, Response
 
 from bot.workspace import limits, posting, shapes
 from bot.workspace.api_chat import checked_blocks, may_post, thread_of
@@ -35,20 +36,45 @@ def upload_url(site: Site, args: Args) -> Json:
 
 
 async def receive_upload(site: Site, request: Request) -> Response:
-    """The bytes of a file, raw or as a form."""
+    """The bytes of a file, raw or as a form; large ones go to the disk as they come."""
     file = site.state.files.get(request.path_params["ticket"].split("-")[0])
     if file is None or file.completed:
         return PlainTextResponse("not found", status_code=404)
     if request.headers.get("content-type", "").startswith("multipart/form-data"):
-        async with request.form() as form:
+        async with request.form(max_part_size=limits.FILE_BYTES) as form:
             parts = [part for part in form.values() if isinstance(part, UploadFile)]
-            content = await parts[0].read() if parts else b""
+            got = await _keep(site, file, _chunks(parts[0])) if parts else 0
     else:
-        content = await request.body()
-    if len(content) != file.size:
-        return PlainTextResponse(f"expected {file.size} bytes, got {len(content)}", status_code=400)
-    file.content = content
+        got = await _keep(site, file, request.stream())
+    if got != file.size:
+        file.content = file.path = None
+        return PlainTextResponse(f"expected {file.size} bytes, got {got}", status_code=400)
     return PlainTextResponse(f"OK - {file.size}")
+
+
+async def _chunks(part: UploadFile) -> AsyncIterator[bytes]:
+    while chunk := await part.read(limits.UPLOAD_CHUNK):
+        yield chunk
+
+
+async def _keep(site: Site, file: File, chunks: AsyncIterator[bytes]) -> int:
+    """Keep what comes, in memory or (a large file) on the disk; gives how much that was."""
+    total = 0
+    if file.size <= limits.BYTES_IN_MEMORY:
+        kept = bytearray()
+        async for chunk in chunks:
+            kept += chunk
+            if len(kept) > file.size:
+                return len(kept)
+        file.content = bytes(kept)
+        return len(kept)
+    file.path = site.folder() / file.id
+    with file.path.open("wb") as out:
+        async for chunk in chunks:
+            total += out.write(chunk)
+            if total > file.size:
+                break
+    return total
 
 
 @method("files.completeUploadExternal")
@@ -81,7 +107,7 @@ def complete_upload(site: Site, args: Args) -> Json:
 
 def _uploaded(site: Site, item: Any) -> File:
     file = site.state.files.get(str(item.get("id"))) if isinstance(item, dict) else None
-    if file is None or file.content is None or file.user != BOT_USER_ID or file.completed:
+    if file is None or not file.has_arrived or file.user != BOT_USER_ID or file.completed:
         raise ApiError("file_not_found")
     return file
 
@@ -177,16 +203,22 @@ async def download(site: Site, request: Request) -> Response:
 
 def content_response(file: File, variant: str) -> Response:
     """The file's bytes, or a smaller picture for a variant such as thumb_360."""
-    content, media_type = file.content or b"", file.kind[1]
-    side = variant.removeprefix("thumb_")
-    if side != variant and side.isdigit() and file.dimensions() is not None:
-        with Image.open(io.BytesIO(content)) as image:
-            image.thumbnail((int(side), int(side)))
-            smaller = io.BytesIO()
-            image.convert("RGBA").save(smaller, "PNG")
-        content, media_type = smaller.getvalue(), "image/png"
     disposition = f'attachment; filename="{file.id}"' if variant == "download" else "inline"
     headers = {"Content-Disposition": disposition, "X-Content-Type-Options": "nosniff"}
     # An uploaded page or drawing must not run scripts in the workspace's origin.
     headers["Content-Security-Policy"] = "sandbox; default-src 'none'; style-src 'unsafe-inline'"
-    return Response(content, media_type=media_type, headers=headers)
+    side = variant.removeprefix("thumb_")
+    if side != variant and side.isdigit() and file.dimensions() is not None:
+        return Response(_smaller(file, int(side)), media_type="image/png", headers=headers)
+    if file.path is not None:
+        return FileResponse(file.path, media_type=file.kind[1], headers=headers)
+    return Response(file.content or b"", media_type=file.kind[1], headers=headers)
+
+
+def _smaller(file: File, side: int) -> bytes:
+    """The picture within a square of this many pixels."""
+    with Image.open(file.path or io.BytesIO(file.content or b"")) as image:
+        image.thumbnail((side, side))
+        made = io.BytesIO()
+        image.convert("RGBA").save(made, "PNG")
+    return made.getvalue()

@@ -13,6 +13,9 @@ ATTACHMENTS: Final = 100
 FILES_PER_SHARE: Final = 10
 """Slack documents no number; 15 and more answer internal_error, 10 is what its own client sends."""
 FILE_BYTES: Final = 1_000_000_000
+BYTES_IN_MEMORY: Final = 4_000_000
+"""Larger files are kept on the disk, so that a gigabyte's export does not fill the memory."""
+UPLOAD_CHUNK: Final = 256_000
 FORM_FILE_BYTES: Final = 10_000_000
 """One file of a file_input."""
 ALT_TXT: Final = 1_000

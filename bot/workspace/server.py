@@ -272,6 +272,11 @@ class Workspace:
         """Every Web API call so far (of one method), oldest first, refused ones too."""
         return [call for call in list(self._site.calls) if method in (None, call.method)]
 
+    @property
+    def limited(self) -> list[Call]:
+        """The calls that were one too many (429), oldest first."""
+        return [call for call in self.calls() if call.status == 429]
+
     def forget_calls(self) -> None:
         self._site.calls.clear()
 

@@ -1,9 +1,12 @@
 """The parts of one running workspace, held together, and the dials tests may turn."""
 
 import asyncio
+import shutil
+import tempfile
 from collections import deque
 from collections.abc import Coroutine
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
 from bot.workspace import limits
@@ -78,6 +81,13 @@ class Site:
     trigger_seconds: float = limits.TRIGGER_SECONDS
     closing: bool = False
     _tasks: set[asyncio.Task[object]] = field(default_factory=set)
+    _folder: Path | None = None
+
+    def folder(self) -> Path:
+        """Where large files are kept until the workspace stops."""
+        if self._folder is None:
+            self._folder = Path(tempfile.mkdtemp(prefix="workspace-"))
+        return self._folder
 
     def background(self, work: Coroutine[object, object, object]) -> None:
         """Run something without waiting for it; it is cancelled when the workspace stops."""
@@ -94,3 +104,5 @@ class Site:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await self.delivery.close()
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)

@@ -10,7 +10,7 @@ import string
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import Any, Literal
 
 from PIL import Image, UnidentifiedImageError
@@ -94,6 +94,8 @@ class File:
     created: int
     title: str = ""
     content: bytes | None = None
+    path: Path | None = None
+    """Where the content is when it is too large to hold in memory."""
     completed: bool = False
     polls_left: int = 0
     ready_at: float = 0.0
@@ -104,11 +106,12 @@ class File:
     reactions: dict[str, list[str]] = field(default_factory=dict)
     seen_by_bot: bool = False
     """True for the bot's own files and for those handed to it in a modal."""
+    _measured: tuple[bytes | None, tuple[int, int] | None] | None = None
 
     @property
     def kind(self) -> tuple[str, str]:
         """The file type and MIME type, from the first bytes or else from the name."""
-        head = (self.content or b"")[:16]
+        head = self._head()
         for magic, filetype, mimetype in _MAGIC:
             if head.startswith(magic) and not (filetype == "zip" and self.name.endswith(".xlsx")):
                 return filetype, mimetype
@@ -117,12 +120,28 @@ class File:
         extension = PurePath(self.name).suffix.lstrip(".").lower()
         return extension or "binary", _BY_EXTENSION.get(extension, "application/octet-stream")
 
+    def _head(self) -> bytes:
+        if self.path is not None:
+            with self.path.open("rb") as file:
+                return file.read(16)
+        return (self.content or b"")[:16]
+
+    @property
+    def has_arrived(self) -> bool:
+        """True once its bytes are here."""
+        return self.content is not None or self.path is not None
+
     def dimensions(self) -> tuple[int, int] | None:
         """Width and height in pixels when the content is a raster image."""
-        if not self.kind[1].startswith("image/") or self.content is None:
+        if not self.kind[1].startswith("image/") or not self.has_arrived:
             return None
+        if self._measured is None or self._measured[0] is not self.content:
+            self._measured = self.content, self._measure()
+        return self._measured[1]
+
+    def _measure(self) -> tuple[int, int] | None:
         try:
-            with Image.open(io.BytesIO(self.content)) as image:
+            with Image.open(self.path or io.BytesIO(self.content or b"")) as image:
                 return image.size
         except (UnidentifiedImageError, OSError):
             return None

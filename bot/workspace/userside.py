@@ -93,7 +93,8 @@ def _view(site: Site, user: str, given: Json) -> View:
 
 def keep_file(site: Site, user: str, name: str, content: bytes) -> File:
     """A file a person uploaded; it is ready by the time anyone hears of it."""
-    file = File(site.state.new_id("F"), name, user, len(content), int(site.state.now()), name, content, True)
+    created = int(site.state.now())
+    file = File(site.state.new_id("F"), name, user, len(content), created, name, content, completed=True)
     site.state.files[file.id] = file
     return file
 

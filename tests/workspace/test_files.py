@@ -12,6 +12,7 @@ import pytest
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
 
+from bot.workspace import limits
 from bot.workspace.person import Person
 from bot.workspace.server import Workspace
 from tests.workspace.slackside import error, everything, picture, put, ready_file, section
@@ -235,3 +236,46 @@ def test_the_bots_private_file_is_seen_once_it_is_shown(client: WebClient, ben: 
         ben.file({"id": file_id})
     show(client, {"id": file_id})
     assert ben.file({"id": file_id})
+
+
+# --- large files ----------------------------------------------------------------------------------------
+
+
+def test_a_large_archive_goes_to_the_disk_and_comes_back(workspace: Workspace, client: WebClient) -> None:
+    block = bytes(range(256)) * 256
+    content = b"PK\x03\x04" + block * 400
+    assert len(content) > 6 * limits.BYTES_IN_MEMORY
+    file_id = put(client, "approved.zip", content)
+    room = workspace.channel_id("general")
+    client.files_completeUploadExternal(files=[{"id": file_id, "title": "Approved"}], channel_id=room)
+    for _ in range(20):
+        info = client.files_info(file=file_id)["file"]
+        if info["mimetype"] and info["shares"]:
+            break
+        time.sleep(0.05)
+    assert (info["mimetype"], info["filetype"], info["size"]) == ("application/zip", "zip", len(content))
+    assert not [name for name in info if name.startswith("thumb_")]
+    assert workspace._site.state.files[file_id].content is None, "it is not held in memory"
+    headers = {"Authorization": f"Bearer {workspace.bot_token}"}
+    assert httpx.get(info["url_private_download"], headers=headers).content == content
+    part = httpx.get(info["url_private_download"], headers=headers | {"Range": "bytes=0-3"})
+    assert (part.status_code, part.content) == (206, b"PK\x03\x04")
+
+
+def test_a_large_upload_cut_short_is_refused_and_can_be_sent_again(client: WebClient) -> None:
+    size = limits.BYTES_IN_MEMORY + 10
+    answer = client.files_getUploadURLExternal(filename="a.zip", length=size)
+    for sent in (size - 1, size + 1):
+        assert httpx.post(answer["upload_url"], content=b"x" * sent).status_code == 400
+    assert error(client.files_completeUploadExternal, files=[{"id": answer["file_id"]}]) == "file_not_found"
+    assert httpx.post(answer["upload_url"], content=b"x" * size).status_code == 200
+    assert client.files_completeUploadExternal(files=[{"id": answer["file_id"]}])["ok"]
+
+
+def test_nothing_stays_on_the_disk() -> None:
+    with everything() as workspace:
+        client = WebClient(workspace.bot_token, base_url=workspace.api_url)
+        put(client, "a.zip", b"x" * (limits.BYTES_IN_MEMORY + 1))
+        folder = workspace._site.folder()
+        assert list(folder.iterdir())
+    assert not folder.exists()

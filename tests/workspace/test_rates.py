@@ -1,15 +1,19 @@
 """How often is too often: per method, per channel, and what the refusal says."""
 
+import urllib.request
+from typing import Any
+
 import pytest
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
 from slack_sdk.http_retry.builtin_handlers import RateLimitErrorRetryHandler
 
 from bot.workspace import limits
+from bot.workspace.person import Person
 from bot.workspace.rates import Rates
 from bot.workspace.server import MEMBER, Workspace
 from bot.workspace.webapi import METHODS
-from tests.workspace.slackside import everything
+from tests.workspace.slackside import everything, picture
 
 
 @pytest.mark.parametrize(
@@ -79,3 +83,62 @@ def test_the_sdks_own_retry_handler_waits_and_succeeds() -> None:
         workspace.limit_next("users.info", retry_after=0)
         assert client.users_info(user=MEMBER)["ok"]
         assert [call.status for call in workspace.calls("users.info")] == [429, 200]
+
+
+# --- a gallery of five hundred pictures -----------------------------------------------------------------
+
+
+class Paced:
+    """A client that spaces the calls of each method out by the workspace's own clock, and never sleeps."""
+
+    def __init__(self, workspace: Workspace, *, polite: bool) -> None:
+        self.workspace, self.polite = workspace, polite
+        self.client = WebClient(workspace.bot_token, base_url=workspace.api_url)
+        self.next_at: dict[str, float] = {}
+        self.lost = 0
+
+    def call(self, method: str, **args: object) -> dict[str, Any]:
+        per_minute = limits.PER_MINUTE[limits.TIERS[method]]
+        gap = 1.1 if method == "chat.postMessage" else 62 / per_minute
+        now = self.workspace._site.state.now()
+        if self.polite and now < self.next_at.get(method, 0.0):
+            self.workspace.pass_time(self.next_at[method] - now)
+        self.next_at[method] = max(now, self.next_at.get(method, 0.0)) + gap
+        while True:
+            try:
+                answer = self.client.api_call(method, json=args)
+            except SlackApiError as problem:
+                if problem.response["error"] != "ratelimited":
+                    raise
+                self.lost += 1
+                self.workspace.pass_time(int(problem.response.headers["Retry-After"]))
+            else:
+                assert isinstance(answer.data, dict)
+                return answer.data
+
+
+@pytest.mark.parametrize("polite", [True, False], ids=["paced", "hasty"])
+def test_five_hundred_pictures_arrive_under_slacks_own_limits(polite: bool) -> None:
+    with Workspace() as workspace:
+        workspace.faults.file_polls = 0
+        paced = Paced(workspace, polite=polite)
+        drawn = picture(size=(4, 4))
+        began = workspace._site.state.now()
+        for page in range(50):
+            ids = []
+            for row in range(10):
+                name = f"{page}-{row}.png"
+                ticket = paced.call("files.getUploadURLExternal", filename=name, length=len(drawn))
+                urllib.request.urlopen(ticket["upload_url"], data=drawn).close()
+                ids.append(ticket["file_id"])
+            paced.call("files.completeUploadExternal", files=[{"id": each} for each in ids])
+            for each in ids:
+                assert paced.call("files.info", file=each)["file"]["mimetype"] == "image/png"
+            shown = [{"type": "image", "slack_file": {"id": each}, "alt_text": "A mug"} for each in ids]
+            paced.call("chat.postMessage", channel="#general", text=f"Page {page}", blocks=shown)
+        with Person(workspace.url, MEMBER) as ben:
+            assert sum(len(message["blocks"]) for message in ben.messages("#general")) == 500
+        assert (paced.lost == 0) is polite
+        assert len(workspace.limited) == paced.lost
+        minutes = (workspace._site.state.now() - began) / 60
+        assert minutes > 4, "a hundred uploads a minute are the floor"
