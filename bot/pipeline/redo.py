@@ -87,8 +87,11 @@ def price_of(card: ModelCard, item: Item, prompt: str, lane: Lane) -> Price | No
     return quote(card, lane, Size.parse(item.made_size), item.quality, asked)
 
 
-def redo(ctx: Context, job: Job, wanted: Sequence[Again], person: str, now: datetime) -> Redone:
-    """New versions of these pictures, waiting to be sent. Asked twice for the same version, there is one.
+def redo(
+    ctx: Context, job: Job, wanted: Sequence[Again], person: str, now: datetime, *, once: str = ""
+) -> Redone:
+    """New versions of these pictures, waiting to be sent. Asked twice for the same version, there is one;
+    `once` names an asking that says only which picture (`Reviews.add_versions`).
 
     Raises CannotRedoError, and nothing is added, where one of them cannot be made or the budget is passed.
     """
@@ -96,7 +99,7 @@ def redo(ctx: Context, job: Job, wanted: Sequence[Again], person: str, now: date
     high = sum((new.quoted_high for _, new in pairs if new.quoted_high is not None), Decimal(0))
     _keep_budget(ctx, job, [new for _, new in pairs], high)
     try:
-        added = ctx.reviews.add_versions(job.id, pairs, person, now)
+        added = ctx.reviews.add_versions(job.id, pairs, person, now, once=once)
     except StaleTransitionError as problem:
         log.info("no new version: %s", problem)
         raise CannotRedoError(

@@ -6,7 +6,7 @@ import threading
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -15,7 +15,7 @@ from sqlalchemy import text
 from bot.runtime import Context
 from storage.pictures import Shown
 from storage.records import Item
-from storage.reviews import Decision, Pick
+from storage.reviews import Decision, Pick, Undone
 from storage.states import ItemEvent, ItemState, JobState, ReviewEvent, ReviewState, StaleTransitionError
 from tests.parts import START, make_context, planned, run_to_end, sheet, started
 from tests.storage.test_store import ctx, postgres  # noqa: F401  fixtures
@@ -33,7 +33,7 @@ def made(ctx: Context, tmp_path: Path, rows: int) -> str:  # noqa: F811
     return job.id
 
 
-def later(seconds: int) -> object:
+def later(seconds: int) -> datetime:
     return START + timedelta(seconds=seconds)
 
 
@@ -89,12 +89,12 @@ def test_a_quorum_needs_different_people_and_one_no_is_enough(ctx: Context, tmp_
     job = made(ctx, tmp_path, 2)
     first = Pick(version=1)
     assert ctx.reviews.decide(job, first, APPROVE, "ana", START, quorum=2) == Decision(1, 0)
-    assert ctx.reviews.decide(job, first, APPROVE, "ana", later(1), quorum=2) == Decision(1, 0)  # type: ignore[arg-type]
+    assert ctx.reviews.decide(job, first, APPROVE, "ana", later(1), quorum=2) == Decision(1, 0)
     assert review(ctx, job)[0] is UNREVIEWED
-    assert ctx.reviews.decide(job, first, APPROVE, "ben", later(2), quorum=2) == Decision(1, 1)  # type: ignore[arg-type]
+    assert ctx.reviews.decide(job, first, APPROVE, "ben", later(2), quorum=2) == Decision(1, 1)
     assert review(ctx, job)[0] is APPROVED
     assert {v.person for v in ctx.reviews.votes(job, [1])} == {"ana", "ben"}
-    ctx.reviews.undo(job, first, "ben", later(3), quorum=2)  # type: ignore[arg-type]
+    ctx.reviews.undo(job, first, "ben", later(3), quorum=2)
     assert review(ctx, job)[0] is UNREVIEWED
     assert [v.person for v in ctx.reviews.votes(job, [1])] == ["ana"]
     assert ctx.reviews.decide(job, Pick(version=2), REJECT, "ben", START, quorum=2) == Decision(1, 1)
@@ -106,22 +106,31 @@ def test_a_batch_of_thousands_is_a_few_statements(tmp_path: Path) -> None:
         done = ctx.reviews.decide(job, Pick([(1, 6), (8, 11), (13, 3000)]), APPROVE, "ana", START)
         assert done == Decision(2998, 2998)
         wide = Pick([(1, 3000)], seen={UNREVIEWED})
-        assert ctx.reviews.decide(job, wide, REJECT, "ben", later(1)) == Decision(2, 2)  # type: ignore[arg-type]
-        assert len(ctx.reviews.undo(job, None, "ana", later(2))) == 2998  # type: ignore[arg-type]
+        assert ctx.reviews.decide(job, wide, REJECT, "ben", later(1)) == Decision(2, 2)
+        assert len(ctx.reviews.undo(job, None, "ana", later(2)).decided) == 2998
         assert ctx.reviews.counts(job) == {UNREVIEWED: 2998, REJECTED: 2}
-        assert ctx.reviews.undo(job, None, "ana", later(3)) == []  # type: ignore[arg-type]
+        assert ctx.reviews.undo(job, None, "ana", later(3)) == Undone()
 
 
 def test_undo_takes_back_the_last_decision_and_an_approver_anybodys(ctx: Context, tmp_path: Path) -> None:  # noqa: F811
     job = made(ctx, tmp_path, 4)
     ctx.reviews.decide(job, Pick([(1, 2)]), APPROVE, "ana", START)
-    ctx.reviews.decide(job, Pick([(3, 3)]), REJECT, "ana", later(1), reason="crop")  # type: ignore[arg-type]
-    assert ctx.reviews.undo(job, None, "ana", later(2)) == [3]  # type: ignore[arg-type]
+    ctx.reviews.decide(job, Pick([(3, 3)]), REJECT, "ana", later(1), reason="crop")
+    assert ctx.reviews.undo(job, None, "ana", later(2)) == Undone((3,))
     (third,) = ctx.reviews.picked(job, [(3, 3)])
     assert (third.review, third.reviewed_by, third.review_reason) == (UNREVIEWED, None, None)
-    assert ctx.reviews.undo(job, Pick([(2, 2)]), "ben", later(3)) == [2]  # type: ignore[arg-type]
+    assert ctx.reviews.undo(job, Pick([(2, 2)]), "ben", later(3)) == Undone((2,))
     assert review(ctx, job) == [APPROVED, UNREVIEWED, UNREVIEWED, UNREVIEWED]
-    assert ctx.reviews.undo(job, None, "ben", later(4)) == []  # type: ignore[arg-type]
+    assert ctx.reviews.undo(job, None, "ben", later(4)) == Undone()
+
+
+def test_what_was_asked_once_is_taken_back_once(ctx: Context, tmp_path: Path) -> None:  # noqa: F811
+    job = made(ctx, tmp_path, 2)
+    ctx.reviews.decide(job, Pick(version=1), APPROVE, "ana", START)
+    ctx.reviews.decide(job, Pick(version=2), APPROVE, "ana", later(1))
+    assert ctx.reviews.undo(job, None, "ana", later(2), once="entry 7").decided == (2,)
+    assert ctx.reviews.undo(job, None, "ana", later(3), once="entry 7").decided == ()
+    assert review(ctx, job) == [APPROVED, UNREVIEWED]
 
 
 def again(ctx: Context, job: str, number: int, prompt: str = "a better mug") -> Sequence[Item]:  # noqa: F811
@@ -173,12 +182,12 @@ def test_what_comes_to_nothing_gives_the_earlier_one_back(ctx: Context, tmp_path
     (new,) = again(ctx, job, 1)
     assert ctx.reviews.restore(job, START) == []
     ctx.store.move_item(new, ItemEvent.FAIL, START)
-    assert ctx.reviews.restore(job, later(1)) == [1]  # type: ignore[arg-type]
+    assert ctx.reviews.restore(job, later(1)) == [1]
     assert versions_of(ctx, job, 1) == [
         (1, ItemState.STORED, UNREVIEWED),
         (2, ItemState.FAILED, ReviewState.REPLACED),
     ]
-    assert ctx.reviews.restore(job, later(2)) == []  # type: ignore[arg-type]
+    assert ctx.reviews.restore(job, later(2)) == []
     (third,) = again(ctx, job, 1)
     assert third.version == 3
 
@@ -199,8 +208,8 @@ def test_an_earlier_version_can_be_preferred(ctx: Context, tmp_path: Path) -> No
 def test_a_redo_that_was_not_sent_is_taken_back(ctx: Context, tmp_path: Path) -> None:  # noqa: F811
     job = made(ctx, tmp_path, 2)
     again(ctx, job, 1)
-    assert ctx.reviews.withdraw(job, "ben", later(1)) == []  # type: ignore[arg-type]
-    assert ctx.reviews.withdraw(job, "ana", later(1)) == [1]  # type: ignore[arg-type]
+    assert ctx.reviews.withdraw(job, "ben", later(1)) == []
+    assert ctx.reviews.undo(job, None, "ana", later(1)) == Undone(withdrawn=(1,))
     assert [v[1:] for v in versions_of(ctx, job, 1)] == [
         (ItemState.STORED, UNREVIEWED),
         (ItemState.CANCELLED, ReviewState.REPLACED),
