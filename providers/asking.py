@@ -54,7 +54,7 @@ def same_lines(outgoing: Outgoing, most: int) -> tuple[Sequence[str], Mapping[st
     with outgoing.open() as payload:
         lines = list(jsonl.split([payload.read()]))
     if not 1 <= len(lines) <= most or outgoing.count != len(lines):
-        raise unsayable(f"a live call makes at most {most} pictures of one request, not {len(lines)}")
+        raise unsayable(f"a live call asks for at most {most} of the same picture, not {len(lines)}")
     try:
         read = [dict(parse_object(line.content)) for line in lines]
     except Unreadable as problem:

@@ -111,6 +111,8 @@ def _ledger(found: Mapping[str, Any]) -> list[Block]:
         f"attempts of unknown price: {found['unpriced_attempts']:,}",
         "quoted: " + ("unknown" if found["quoted_usd"] is None else f"${found['quoted_usd']:,.4f}"),
     ]
+    if found["results_lost"]:
+        paid.append(f"pictures whose results were lost: {found['results_lost']:,}")
     body = [b.fields(["*Rows*\n" + "\n".join(rows), "*Money*\n" + "\n".join(paid)])]
     return body + [b.words(str(problem)) for problem in found["exceptions"][:5]]
 

@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -488,6 +488,26 @@ class NetworkContract(ProviderContract):
         told = [outcome.cost_usd for outcome in made.values() if outcome.cost_usd is not None]
         assert sum(told) == sum(bill.price for bill in subject.bills())
         assert len(subject.bills()) == most
+
+    def test_a_call_that_makes_fewer_pictures_keeps_those_and_fails_the_rest(self, subject: Subject) -> None:
+        most = subject.provider.models[subject.model].images_per_call
+        if most == 1:
+            return
+        with Meddler(lambda _: None, subject.base_url) as meddler:
+
+            def cut(asked: Asked) -> Answer:
+                real = meddler._forward(asked)
+                said = json.loads(real.body)
+                return replace(real, body=json.dumps({**said, "data": said["data"][:-1]}).encode())
+
+            meddler.spoil = cut
+            answer = subject.again(meddler.url).submit(same(subject, most))
+            assert len(meddler.requests) == 1
+        assert isinstance(answer, Answered)
+        outcomes = list(by_key(answer.results).values())
+        assert [isinstance(outcome, Made) for outcome in outcomes] == [True] * (most - 1) + [False]
+        told = [outcome.cost_usd for outcome in outcomes if outcome.cost_usd is not None]
+        assert sum(told) == sum(bill.price for bill in subject.bills()), "all that was billed is somebody's"
 
     def test_a_live_call_is_sent_once(self, subject: Subject) -> None:
         with self.behind(subject, lambda _: Answer(500, b"{}")) as (provider, meddler):

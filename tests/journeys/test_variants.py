@@ -89,6 +89,16 @@ def test_a_lost_reply_puts_all_pictures_of_the_call_in_doubt_and_no_other(tmp_pa
         assert ctx.queries.ledger(job.id).unpriced == 5
 
 
+def test_calls_that_are_turned_away_go_again_whole_and_nothing_is_paid_twice(tmp_path: Path) -> None:
+    with xai(tmp_path, "rate_limit_rate=0.5") as (ctx, simulator):
+        job = run_to_end(ctx, live(ctx, tmp_path, 4, 5), rounds=400, real_pause=0.01)
+        assert ctx.queries.counts(job.id) == {ItemState.STORED: 20}
+        sent = ctx.queries.submissions(job.id)
+        assert [one.count for one in sent] == [5] * 4
+        assert max(one.tries for one in sent) > 1, "some were turned away"
+        assert len(simulator.billed) == 20
+
+
 def test_many_rows_keep_all_the_callers_at_work(tmp_path: Path) -> None:
     """What is written down ahead is counted in calls: pictures would leave most of the callers idle."""
     with xai(tmp_path) as (ctx, _):
