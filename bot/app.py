@@ -11,6 +11,7 @@ from pathlib import Path
 
 from bot.config import Policy, Settings, SettingsError
 from bot.runtime import Context, now
+from bot.turns import width
 from providers import catalogue, registry
 from providers.base import Hooked, Provider, ProviderError
 from storage.blobs import FolderBlobs
@@ -98,11 +99,6 @@ def build_hooks(settings: Settings) -> dict[str, Hooked]:
         return registry.hooks(values, public_url=settings.imgbatch_public_url or "")
     except ProviderError as problem:
         raise SettingsError(str(problem)) from problem
-
-
-def width(provider: Provider) -> int:
-    """How many live calls it takes at once."""
-    return max((card.limits.concurrency for card in provider.models.values()), default=1)
 
 
 def _drawings(settings: Settings) -> Path:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from bot.config import Policy
+from bot.turns import Turns
 from providers.base import Provider
 from storage.blobs import Blobs
 from storage.mail import Mail
@@ -62,3 +63,5 @@ class Context:
     """Submissions whose call is being made by this process now: not orphans."""
     buckets: dict[str, tuple[float, datetime]] = field(default_factory=dict)
     """What may still be asked of a provider at once, and when that was so (`bot.pipeline.cadence`)."""
+    turns: Turns = field(default_factory=Turns)
+    """How many live calls each provider takes at once, as learned since this process began."""

@@ -10,7 +10,7 @@ from functools import lru_cache
 from bot.pipeline.breaker import PROBES, SPEAKING, Standing, standing
 from bot.pipeline.cadence import take
 from bot.runtime import Context
-from providers.base import Lane
+from providers.base import Lane, Provider
 from providers.catalogue import Limits
 from storage.records import Submission
 
@@ -36,16 +36,20 @@ class Gate:
         name = submission.provider
         provider = self._ctx.providers.get(name)
         card = provider.models.get(submission.model) if provider else None
-        if card is None or submission.id in self._ctx.sending:
+        if provider is None or card is None or submission.id in self._ctx.sending:
             return False
         live = submission.lane == Lane.LIVE
         match standing(self._pauses.get(name), self._now):
             case Standing.OPEN:
                 return False
-            case Standing.HALF_OPEN if self._let[name] >= min(self._probes(name), PROBES if live else 1):
+            case Standing.HALF_OPEN if self._let[name] >= min(
+                self._probes(name, submission.lane), PROBES if live else 1
+            ):
                 return False
             case _:
                 pass
+        if live and not self._turn_is_near(provider):
+            return False
         if not self._within(submission, card.limits, live=live):
             return False
         self._let[name] += 1
@@ -91,10 +95,16 @@ class Gate:
             return False
         return True
 
+    def _turn_is_near(self, provider: Provider) -> bool:
+        """Whether a caller would have a turn for it soon: of a provider that turned calls away, few wait."""
+        backlog = self._ctx.turns.backlog(provider)
+        return backlog is None or self._handed_over[provider.name] + self._let[provider.name] < backlog
+
     def _read_counts(self, name: str) -> tuple[int, int, int]:
         now_open, sent = self._ctx.queries.open_submissions(name, self._now - timedelta(hours=1))
         return now_open, sent, self._ctx.queries.calling(name)
 
-    def _read_probes(self, name: str) -> int:
-        out = self._ctx.queries.probing(name, self._pauses[name].until, SPEAKING)
-        return 0 if out.under_way or self._handed_over[name] else PROBES
+    def _read_probes(self, name: str, lane: str) -> int:
+        out = self._ctx.queries.probing(name, self._pauses[name].until, SPEAKING, lane)
+        handed_over = lane == Lane.LIVE and self._handed_over[name]
+        return 0 if out.under_way or handed_over else PROBES

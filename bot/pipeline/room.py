@@ -22,7 +22,7 @@ class Room:
         self._ctx = ctx
         self._pauses = ctx.notices.pauses()
         self._standing = {name: standing(pause, now) for name, pause in self._pauses.items()}
-        self._probes_left: dict[str, int] = {}
+        self._probes_left: dict[tuple[str, str], int] = {}
         self._calls_left: dict[str, int] = {}
         self._row = 0
         self._in_call: dict[tuple[object, ...], int] = {}
@@ -36,7 +36,7 @@ class Room:
             case Standing.OPEN:
                 return False
             case Standing.HALF_OPEN:
-                return self._probe(item.provider)
+                return self._probe(item.provider, item.lane)
             case Standing.CLOSED:
                 pass
         return item.lane != Lane.LIVE or self._call(item)
@@ -61,9 +61,10 @@ class Room:
         self._calls_left[provider] -= 1
         return self._calls_left[provider] >= 0
 
-    def _probe(self, provider: str) -> bool:
-        if provider not in self._probes_left:
-            out = self._ctx.queries.probing(provider, self._pauses[provider].until, SPEAKING)
-            self._probes_left[provider] = 0 if out.prepared or out.under_way else PROBES
-        self._probes_left[provider] -= 1
-        return self._probes_left[provider] >= 0
+    def _probe(self, provider: str, lane: str) -> bool:
+        key = (provider, lane)
+        if key not in self._probes_left:
+            out = self._ctx.queries.probing(provider, self._pauses[provider].until, SPEAKING, lane)
+            self._probes_left[key] = 0 if out.prepared or out.under_way else PROBES
+        self._probes_left[key] -= 1
+        return self._probes_left[key] >= 0

@@ -60,33 +60,47 @@ def submit(ctx: Context, now: datetime) -> int:
 
 
 def _send_live(ctx: Context, submission: Submission) -> None:
-    if standing(ctx.notices.pauses().get(submission.provider), ctx.clock()) is Standing.OPEN:
-        ctx.sending.discard(submission.id)  # still PREPARED; a later tick takes it up again
-        return
+    provider = ctx.providers[submission.provider]
+    turn = ctx.turns.begin(provider)
+    taken: bool | None = None
     try:
-        _send_once(ctx, submission)
+        if turn is not None and not _left_alone(ctx, provider.name):
+            taken = _send_once(ctx, submission)
     except Exception:
         # Broad on purpose: a pool keeps what its workers raise to itself, and this may have cost money.
         log.exception("live submission %s broke off; it is looked up, or in doubt", submission.id)
+    finally:
+        # Not begun, it is still PREPARED: a later tick takes it up again.
+        ctx.sending.discard(submission.id)
+        if turn is not None:
+            ctx.turns.end(provider, turn, taken=taken)
 
 
-def _send_once(ctx: Context, submission: Submission) -> None:
-    """Intent, call, reply. Whatever goes wrong after the intent leaves it SENDING, for `rescue` to clear."""
+def _left_alone(ctx: Context, provider: str) -> bool:
+    return standing(ctx.notices.pauses().get(provider), ctx.clock()) is Standing.OPEN
+
+
+def _send_once(ctx: Context, submission: Submission) -> bool | None:
+    """Intent, call, reply. Whatever goes wrong after the intent leaves it SENDING, for `rescue` to clear.
+
+    Whether the provider took it; None where the call does not say whether there are too many.
+    """
     try:
-        _send(ctx, submission)
+        return _send(ctx, submission)
     except StaleTransitionError:
-        return  # withdrawn or taken meanwhile
+        return None  # withdrawn or taken meanwhile
     finally:
         ctx.sending.discard(submission.id)
 
 
-def _send(ctx: Context, submission: Submission) -> None:
+def _send(ctx: Context, submission: Submission) -> bool | None:
     now = ctx.clock()
     ctx.store.send(submission, now, now + ctx.policy.look_up_after)
     try:
         reply = ctx.providers[submission.provider].submit(outgoing(ctx, submission))
     except AskAgain as problem:
         hold(ctx, submission, problem)
+        return False if problem.kind is FailureKind.RATE_LIMITED else None
     except Refused as problem:
         refuse(ctx, submission, problem.failure, ctx.clock())
     except TellOperator as problem:
@@ -97,6 +111,8 @@ def _send(ctx: Context, submission: Submission) -> None:
         ctx.store.note_progress(submission, now + ctx.policy.look_up_after, note=str(problem))
     else:
         take(ctx, submission, reply)
+        return True
+    return None
 
 
 def outgoing(ctx: Context, submission: Submission) -> Outgoing:

@@ -35,6 +35,8 @@ class Faults:
     """Seconds a 429 asks the caller to wait."""
     requests_per_minute: int = 0
     """Live calls allowed in a minute before real 429s begin; 0 allows any number."""
+    concurrent_calls: int = 0
+    """Live calls answered at once, where the vendor counts them; one more is a 429. 0 allows any number."""
     latency: float = 0.0
     """Seconds a live call takes."""
     latency_jitter: float = 0.0

@@ -88,6 +88,7 @@ class OpenAISimulator(Simulator):
     ) -> None:
         super().__init__(port, faults, clock=clock)
         self._limits = limits or Limits()
+        self._calls = 0
         self._recent_calls: deque[float] = deque()
         self._recent_creates: deque[float] = deque()
 
@@ -226,13 +227,15 @@ class OpenAISimulator(Simulator):
 
     async def _draw_now(self, body: dict[str, Any], *, edit: bool) -> ASGIApp:
         ask = read_ask(body, self.clock(), edit=edit, preview=self.faults.transparent_preview)
-        wait = self.faults.latency + self.faults.latency_jitter * self.dice.again("latency")
-        if wait > 0:
-            await asyncio.sleep(wait)
-        answer = await self.in_thread(self._execute, ask)
-        if self.faults.take("lost_reply_live"):
-            return NoReply()
-        return JSONResponse(answer)
+        if 0 < self.faults.concurrent_calls <= self._calls:
+            raise rate_limited(self.faults.retry_after)
+        self._calls += 1
+        try:
+            await asyncio.sleep(self.faults.latency + self.faults.latency_jitter * self.dice.again("latency"))
+            answer = await self.in_thread(self._execute, ask)
+        finally:
+            self._calls -= 1
+        return NoReply() if self.faults.take("lost_reply_live") else JSONResponse(answer)
 
     def _execute(self, ask: Ask) -> dict[str, Any]:
         (answer,) = self.in_parallel(lambda wanted: self._studio.execute(wanted, "live"), [ask])
