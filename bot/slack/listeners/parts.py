@@ -15,7 +15,7 @@ from bot.slack import opening
 from bot.slack.draft import Draft
 from bot.slack.files import Sheet
 from bot.slack.reach import Where
-from bot.slack.wire import SlackTrouble, Wire, wire_of
+from bot.slack.wire import SlackTrouble, wire_of
 
 log = logging.getLogger(__name__)
 
@@ -62,16 +62,16 @@ def open_form(
 
 def show_form(ctx: Context, client: WebClient, trigger: str, draft: Draft, person: str) -> None:
     """Open the form of a draft. Raises SlackTrouble."""
-    now, wire = ctx.clock(), wire_of(client)
-    opened = wire.call(
+    now = ctx.clock()
+    opened = wire_of(client).call(
         "views.open", now, paced=False, trigger_id=trigger, view=opening.drawn(ctx, draft, now)
     )["view"]
     if draft.sheet is not None and draft.glance is None:
-        behind(lambda: _look(ctx, wire, draft, person, opened["id"], opened["hash"]))
+        behind(lambda: _look(ctx, client, draft, person, opened["id"], opened["hash"]))
 
 
-def _look(ctx: Context, wire: Wire, draft: Draft, person: str, view_id: str, mark: str) -> None:
-    now = ctx.clock()
+def _look(ctx: Context, client: WebClient, draft: Draft, person: str, view_id: str, mark: str) -> None:
+    now, wire = ctx.clock(), wire_of(client)
     draft = opening.with_glance(wire, draft, now)
     draft.keep(ctx, person, now)
     opening.update(ctx, wire, view_id, mark, draft, now)
