@@ -175,6 +175,8 @@ class ModelCard(_Frozen):
 
     prices: tuple[PricePoint, ...] = ()
     tokens: TokenPrices | None = None
+    thoughts: int = 0
+    """Tokens it may think before a picture, sold as `TokenPrices.text_out` and not part of the list price."""
     batch_factor: Decimal = Decimal("0.5")
     """Batch price divided by live price."""
 

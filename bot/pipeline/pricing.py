@@ -3,7 +3,8 @@
 List prices are those of the drawing alone. Where a vendor also sells what it reads by the token, a quote has
 between `characters / CHARACTERS_A_TOKEN` and `bytes / BYTES_A_TOKEN + AROUND_A_PROMPT` tokens of words for
 each picture: plain English is near the lower end, other scripts take a token for a letter or two. A reference
-picture is between nothing and the card's `reference_tokens`. All of it at the lane's share of the live price.
+picture is between nothing and the card's `reference_tokens`, and what a model thinks before it draws between
+nothing and its `thoughts`. All at the lane's share of the live price.
 """
 
 from __future__ import annotations
@@ -68,6 +69,7 @@ def with_reading(card: ModelCard, lane: Lane, picture: Price | None, asked: Aske
         low += a_word * asked.characters / CHARACTERS_A_TOKEN
         high += a_word * (Decimal(asked.bytes) / BYTES_A_TOKEN + AROUND_A_PROMPT * asked.pictures)
         high += a_picture * card.reference_tokens * asked.references
+        high += (card.tokens.text_out or 0) / MILLION * share * card.thoughts * asked.pictures
     return Price(low=low, high=high)
 
 

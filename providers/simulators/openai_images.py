@@ -45,8 +45,16 @@ IMAGE_TOKENS: dict[str, tuple[int, int]] = {
 price per picture of gpt-image-2; xhigh and max are ours. Other sizes go by area."""
 REFERENCE_TOKENS = 400
 """Input tokens of one reference picture. Ours."""
-TEXT_PRICE, IMAGE_IN_PRICE, IMAGE_OUT_PRICE = Decimal(5), Decimal(8), Decimal(30)
-"""USD per million tokens; a batch costs half."""
+CLASSIC_TOKENS: dict[str, tuple[int, int, int]] = {
+    "low": (272, 408, 400), "medium": (1_056, 1_584, 1_568), "high": (4_160, 6_240, 6_208),
+}  # fmt: skip
+"""Of the models before gpt-image-2, as published: square, upright and oblong."""
+PRICES: dict[str, tuple[Decimal, Decimal, Decimal]] = {
+    "gpt-image-1.5": (Decimal(5), Decimal(8), Decimal(32)),
+    "gpt-image-1-mini": (Decimal(2), Decimal("2.5"), Decimal(8)),
+}
+USUAL_PRICES = (Decimal(5), Decimal(8), Decimal(30))
+"""USD per million tokens of words read, pictures read and pictures drawn; a batch costs half."""
 
 Lane = Literal["batch", "live"]
 
@@ -123,7 +131,7 @@ class Ask:
     def usage(self) -> dict[str, Any]:
         """Tokens, in the vendor's words."""
         text, pictures = text_tokens(self.prompt), REFERENCE_TOKENS * self.references
-        made = self.n * picture_tokens(self.width, self.height, self.quality)
+        made = self.n * picture_tokens(self.model, self.width, self.height, self.quality)
         return {
             "input_tokens": text + pictures,
             "input_tokens_details": {"text_tokens": text, "image_tokens": pictures},
@@ -133,12 +141,15 @@ class Ask:
         }
 
     def price(self, lane: Lane) -> Decimal:
-        """USD of the whole call: `(text * 5 + image_in * 8 + image_out * 30) / 1e6`, half in a batch."""
+        """USD of the whole call, half in a batch; of a usual model
+        `(text * 5 + image_in * 8 + image_out * 30) / 1e6`.
+        """
         usage = self.usage
+        a_word, a_picture, drawn = PRICES.get(self.model, USUAL_PRICES)
         whole: Decimal = (
-            usage["input_tokens_details"]["text_tokens"] * TEXT_PRICE
-            + usage["input_tokens_details"]["image_tokens"] * IMAGE_IN_PRICE
-            + usage["output_tokens"] * IMAGE_OUT_PRICE
+            usage["input_tokens_details"]["text_tokens"] * a_word
+            + usage["input_tokens_details"]["image_tokens"] * a_picture
+            + usage["output_tokens"] * drawn
         ) / 1_000_000
         return whole / 2 if lane == "batch" else whole
 
@@ -148,7 +159,9 @@ def text_tokens(prompt: str) -> int:
     return max(1, -(-len(prompt) // 4))
 
 
-def picture_tokens(width: int, height: int, quality: str) -> int:
+def picture_tokens(model: str, width: int, height: int, quality: str) -> int:
+    if model in PRICES and quality in CLASSIC_TOKENS:
+        return CLASSIC_TOKENS[quality][(width != height) + (width > height)]
     square, oblong = IMAGE_TOKENS[quality]
     if width == height:
         return round(square * width * height / 1024**2)
