@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from bot.workspace import blocks, limits, posting, shapes
+from bot.workspace import blocks, limits, opinions, posting, shapes
 from bot.workspace.site import Site
 from bot.workspace.state import BOT_USER_ID, Channel, Json, Message
 from bot.workspace.webapi import ApiError, Args, find_channel, find_message, method, refused
@@ -29,6 +29,7 @@ def checked_blocks(site: Site, given: Any) -> list[Json]:
         raise ApiError("msg_too_long")
     if blocks.characters_in(given) > limits.MESSAGE_BLOCK_CHARACTERS:
         raise ApiError("msg_blocks_too_long")
+    site.objections.extend(opinions.of_blocks(given))
     return posting.with_ids(site, given)
 
 

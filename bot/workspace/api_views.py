@@ -1,6 +1,6 @@
 """views.*: modals and the Home tab."""
 
-from bot.workspace import blocks, forms, limits, posting
+from bot.workspace import blocks, forms, limits, opinions, posting
 from bot.workspace.api_chat import fit_for_image
 from bot.workspace.shapes import view_json
 from bot.workspace.site import Site
@@ -23,6 +23,7 @@ def checked_view(site: Site, given: object, but: View | None = None) -> Json:
     holder = site.state.view_by_external_id(external_id) if external_id else None
     if holder is not None and holder is not but:
         raise ApiError("duplicate_external_id")
+    site.objections.extend(opinions.of_view(given))
     return given | {"blocks": posting.with_ids(site, given["blocks"])}
 
 

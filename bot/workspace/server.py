@@ -277,6 +277,11 @@ class Workspace:
         """The calls that were one too many (429), oldest first."""
         return [call for call in self.calls() if call.status == 429]
 
+    @property
+    def objections(self) -> list[str]:
+        """What Slack's own SDK models find wrong with blocks and views that were taken; see opinions.py."""
+        return list(self._site.objections)
+
     def forget_calls(self) -> None:
         self._site.calls.clear()
 

@@ -78,6 +78,8 @@ class Site:
     faults: Faults = field(default_factory=Faults)
     state: State = field(default_factory=State)
     calls: deque[Call] = field(default_factory=lambda: deque(maxlen=CALLS_KEPT))
+    objections: deque[str] = field(default_factory=lambda: deque(maxlen=CALLS_KEPT))
+    """What Slack's SDK models find wrong with blocks that were taken all the same."""
     trigger_seconds: float = limits.TRIGGER_SECONDS
     closing: bool = False
     _tasks: set[asyncio.Task[object]] = field(default_factory=set)

@@ -16,6 +16,7 @@ from tests.workspace.slackside import Bot, Json, everything
 def workspace() -> Iterator[Workspace]:
     with everything() as running:
         yield running
+        assert running.objections == []
 
 
 @pytest.fixture
