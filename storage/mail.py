@@ -102,6 +102,11 @@ class Mail(Reader):
         query = select(ANNOUNCEMENT).where(ANNOUNCEMENT.c.job_id == job_id)
         return {told.kind: told for told in self._all(Announcement, query)}
 
+    def told_at(self, channel: str, ts: str) -> Announcement | None:
+        """What was told by this message; None when it is none of ours."""
+        query = select(ANNOUNCEMENT).where(ANNOUNCEMENT.c.channel == channel, ANNOUNCEMENT.c.ts == ts)
+        return self._one(Announcement, query)
+
     def announcing(self, announcement: Announcement) -> bool:
         """The intent to post, before the call. False if that was announced (or begun) before."""
         try:
@@ -142,3 +147,11 @@ class Mail(Reader):
         query = select(UPLOAD.c.blob_key, UPLOAD.c.file_id).where(UPLOAD.c.job_id == job_id)
         with self._reading() as c:
             return {row.blob_key: row.file_id for row in c.execute(query)}
+
+    def upload_of(self, file_id: str) -> tuple[str, str] | None:
+        """The job and the blob behind a file at the messenger."""
+        with self._reading() as c:
+            row = c.execute(
+                select(UPLOAD.c.job_id, UPLOAD.c.blob_key).where(UPLOAD.c.file_id == file_id)
+            ).first()
+        return None if row is None else (row.job_id, row.blob_key)

@@ -127,14 +127,9 @@ class Shelf(Reader):
 
     # --- permits ---------------------------------------------------------------------------------
 
-    def permit(self, permit: Permit) -> bool:
-        """Write down that a person agreed to what a job may cost. False if that person did so before."""
-        try:
-            with self._writer.transaction() as c:
-                c.execute(insert(PERMIT).values(**columns(permit)))
-        except IntegrityError:
-            return False
-        return True
+    def permit(self, permit: Permit) -> None:
+        """Write down that a person agreed to what a job may cost; it replaces their earlier word."""
+        self._replace(PERMIT, ("job_id", "person"), columns(permit))
 
     def permits(self, job_id: str) -> Sequence[Permit]:
         query = select(PERMIT).where(PERMIT.c.job_id == job_id)
@@ -152,6 +147,16 @@ class Shelf(Reader):
         with self._reading() as c:
             row = c.execute(query).first()
         return None if row is None else (row.value, row.at)
+
+    def recalled(self, scope: str) -> Mapping[str, datetime]:
+        """What is remembered in a scope: names, each with when it was written."""
+        with self._reading() as c:
+            found = c.execute(select(MEMO.c.name, MEMO.c.at).where(MEMO.c.scope == scope))
+            return {row.name: row.at for row in found}
+
+    def forget(self, scope: str, name: str) -> None:
+        with self._writer.transaction() as c:
+            c.execute(delete(MEMO).where(MEMO.c.scope == scope, MEMO.c.name == name))
 
     def _replace(self, tbl: Table, keys: tuple[str, ...], values: Mapping[str, Any]) -> None:
         with self._writer.transaction() as c:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
 
 from sqlalchemy import and_, func, or_, select
 
@@ -79,6 +80,20 @@ class UnderWay(Reader):
             SUBMISSION.c.provider == provider, SUBMISSION.c.lane == BATCH, SUBMISSION.c.state.in_(there)
         )
         return self._all(Submission, query.order_by(SUBMISSION.c.sent_at, SUBMISSION.c.id))
+
+    def to_be_started(self, job_id: str) -> tuple[int, Decimal, Decimal, int]:
+        """What waits for a person's Start: items, the lowest and highest they may cost in USD as far as that
+        is known, and how many have no known price.
+        """
+        query = select(
+            func.count(),
+            func.coalesce(func.sum(ITEM.c.quoted_low), 0),
+            func.coalesce(func.sum(ITEM.c.quoted_high), 0),
+            func.count().filter(ITEM.c.quoted_high.is_(None)),
+        ).where(ITEM.c.job_id == job_id, ITEM.c.state == ItemState.PLANNED)
+        with self._reading() as c:
+            number, low, high, unpriced = c.execute(query).one()
+        return number, Decimal(low or 0), Decimal(high or 0), unpriced
 
     def newest_picture(self, job_id: str) -> Item | None:
         """The item whose picture was kept last."""

@@ -6,6 +6,7 @@ import difflib
 import re
 from dataclasses import dataclass, field
 
+from bot.intake.decision import DECISIONS, Decision, approves_sample, parse_decision
 from bot.intake.options import MAX_TEXT_CHARACTERS, Changes, CommandError, parse_options, typed
 from bot.intake.records import quoted
 
@@ -15,6 +16,7 @@ __all__ = [
     "Changes",
     "Command",
     "CommandError",
+    "Decision",
     "Help",
     "ListJobs",
     "New",
@@ -139,6 +141,7 @@ Command = (
     | ListJobs
     | Cancel
     | Retry
+    | Decision
     | Audit
     | Presets
     | Schedule
@@ -159,8 +162,13 @@ TOPICS = (
     "options",
     "new",
     "run",
+    "start",
+    "sample",
+    "approval",
+    "rush",
     "status",
     "list",
+    "pause",
     "cancel",
     "retry",
     "audit",
@@ -178,13 +186,19 @@ _VERBS = {
     "stop": "cancel",
     "abort": "cancel",
     "redo": "retry",
-    "start": "run",
+    **dict.fromkeys(DECISIONS, "decide"),
     "?": "help",
 }
 """What people write -> the verb."""
 
 _TOPIC_WORDS = {
     "template": "templates",
+    "pilot": "sample",
+    "go": "sample",
+    "resume": "pause",
+    "agree": "approval",
+    "approve": "approval",
+    "deadline": "rush",
     "prompt": "templates",
     "preset": "presets",
     "schedule": "schedules",
@@ -219,10 +233,14 @@ def parse_command(text: str, *, job: str | None = None) -> Command:
     verb = _VERBS.get(first.lower().strip("`*_/.,:!"))
     if first.lower() == "?":
         verb = "help"
+    rest = plain[len(first) :].strip()
+    if approves_sample(first.lower(), rest):
+        verb = "decide"
     if verb is None:
         return Unknown(plain, _no_verb(first, plain))
-    rest = plain[len(first) :].strip()
     try:
+        if verb == "decide":
+            return parse_decision(first.lower().strip("`*_/.,:!"), rest, job)
         return _command(verb, rest, plain, job, text)
     except CommandError as problem:
         return Unknown(plain, str(problem))
@@ -243,7 +261,7 @@ def _command(verb: str, rest: str, plain: str, job: str | None, text: str) -> Co
         case "status":
             return Status(_job(verb, rest, job) if rest or job else None)
         case "cancel":
-            return Cancel(_job(verb, rest, job))
+            return Cancel(_job(verb, rest.removeprefix("here").strip(), job))
         case "presets":
             return _presets(rest, _raw_behind(text, "save"))
         case "schedule":

@@ -6,46 +6,42 @@ does a few of the differences, and what does not fit into Slack's pace waits for
 
 from __future__ import annotations
 
-import json
 import logging
 import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from slack_sdk import WebClient
 
 from bot.pipeline.attend import facts
-from bot.pipeline.create import PLAN
 from bot.runtime import Context
-from bot.slack import alerts, cards, files, gallery, reach
-from bot.slack import words as w
+from bot.slack import alerts, gallery, keeping, reach
+from bot.slack.approval import ASK
 from bot.slack.blocks import Message
+from bot.slack.end_card import retried, summary_message
 from bot.slack.gallery import Part
-from bot.slack.pace import between_updates
+from bot.slack.job_card import CARD, STAMP, CardMemory, mark_of, retryable, stamp_of, tell_card
+from bot.slack.question import tell_question
 from bot.slack.results import tell_results
-from bot.slack.telling import STRANDED, TRIES, Desk, Fate, Place, channel_lost, tell
+from bot.slack.sample_message import tell_sample
+from bot.slack.showing import send_ahead, show
+from bot.slack.telling import STRANDED, Desk, Fate, Place, channel_lost, tell
 from bot.slack.wire import SlackTrouble, wire_of
 from bot.watch.summary import summarise
 from storage.records import Announcement, AnnouncementState, Job, Thread
-from storage.states import ENDED_JOBS, LIVING_JOBS, JobState
+from storage.states import ENDED_JOBS, LIVING_JOBS, ItemState, JobState
 
 log = logging.getLogger(__name__)
 
-CARD = "card"
 LIVING = (JobState.PLANNED, *LIVING_JOBS)
 ENDED = ENDED_JOBS
 
+FOR_PEOPLE = (JobState.PLANNED, JobState.PILOT_REVIEW, JobState.PAUSED)
+"""States that only a person ends: what is told of them need not be looked at again until they change."""
+
 AT_A_TIME = 200
 """Old jobs looked at in one tick after a start, so that progress of running ones does not wait for them."""
-
-LARGE_JOB = 20_000
-"""Items from which the sums of a job take long enough to be made less often."""
-
-LARGE_JOB_REST = timedelta(seconds=20)
-
-SPARE = 3
-"""Updates left in the pace for last states when a progress message asks."""
 
 Told = Mapping[str, Announcement]
 
@@ -56,12 +52,11 @@ class Memory:
 
     watched: set[str] = field(default_factory=set)
     """Jobs that are not fully told."""
-    resting: set[str] = field(default_factory=set)
-    """Jobs whose plan stands in Slack and that nobody has started yet."""
+    resting: set[tuple[str, str]] = field(default_factory=set)
+    """Jobs that wait for people and of which all is told, each with the mark its card shows."""
     backlog: list[str] | None = None
     """Jobs of earlier runs still to be looked at; None before the first tick."""
-    looked: dict[str, datetime] = field(default_factory=dict)
-    """When a running job's progress was last worked out."""
+    cards: CardMemory = field(default_factory=CardMemory)
     galleries: dict[tuple[str, str], list[Part]] = field(default_factory=dict)
     alerted: set[str] = field(default_factory=set)
     """Incidents of which everything is told."""
@@ -78,32 +73,35 @@ def announce(ctx: Context, client: WebClient, now: datetime, *, alert_channel: s
     memory = _MEMORIES.setdefault(client, Memory())
     desk = Desk(ctx, wire_of(client), now)
     living = {job.id: job for job in ctx.queries.jobs(LIVING)}
-    _watch(ctx, memory, living)
-    running = sum(job.state is not JobState.PLANNED for job in living.values())
+    asks = ctx.shelf.recalled(ASK)
+    marks = {job.id: mark_of(job, asks.get(job.id), now) for job in living.values()}
+    _watch(ctx, memory, living, marks)
+    running = sum(job.state not in FOR_PEOPLE for job in living.values())
     for job, thread in _in_turn(ctx, memory, living):
+        mark = marks.get(job.id) or mark_of(job, asks.get(job.id), now)
         try:
-            if _tell_job(desk, memory, job, thread, running):
-                _all_told(memory, job)
+            if _tell_job(desk, memory, job, thread, mark, running):
+                _all_told(memory, job, mark)
         except SlackTrouble as problem:
             log.info("job %s: told later: %s", job.id, problem)
     alerts.tell_alerts(desk, memory.alerted, alert_channel)
     return len(memory.watched)
 
 
-def _all_told(memory: Memory, job: Job) -> None:
+def _all_told(memory: Memory, job: Job, mark: str) -> None:
     memory.watched.discard(job.id)
-    memory.looked.pop(job.id, None)
-    if job.state is JobState.PLANNED:
-        memory.resting.add(job.id)
+    memory.cards.forget(job.id)
+    if job.state in FOR_PEOPLE:
+        memory.resting.add((job.id, mark))
 
 
-def _watch(ctx: Context, memory: Memory, living: Mapping[str, Job]) -> None:
+def _watch(ctx: Context, memory: Memory, living: Mapping[str, Job], marks: Mapping[str, str]) -> None:
     if memory.backlog is None:
         memory.backlog = [thread.job_id for thread in reversed(ctx.mail.threads())]
-    planned = {job_id for job_id, job in living.items() if job.state is JobState.PLANNED}
-    memory.watched |= memory.resting - planned
-    memory.resting &= planned
-    memory.watched |= living.keys() - memory.resting
+    still = memory.resting & set(marks.items())
+    memory.watched |= {job_id for job_id, _ in memory.resting - still}
+    memory.resting = still
+    memory.watched |= living.keys() - {job_id for job_id, _ in still}
     memory.watched |= set(memory.backlog[:AT_A_TIME])
     del memory.backlog[:AT_A_TIME]
 
@@ -123,12 +121,12 @@ def _in_turn(ctx: Context, memory: Memory, living: Mapping[str, Job]) -> list[tu
     return sorted(found, key=lambda pair: (pair[0].state not in ENDED, pair[0].state is JobState.RUNNING))
 
 
-def _tell_job(desk: Desk, memory: Memory, job: Job, thread: Thread, running: int) -> bool:
+def _tell_job(desk: Desk, memory: Memory, job: Job, thread: Thread, mark: str, running: int) -> bool:
     """One job's messages; True when there is nothing more to tell of it for now."""
     told = desk.ctx.mail.announcements(job.id)
     if channel_lost(told):
         return _tell_stranded(desk, job, thread, told.get(STRANDED))
-    fate = _tell_card(desk, memory, job, thread, told.get(CARD), running)
+    fate = tell_card(desk, memory.cards, job, thread, told.get(CARD), mark=mark, running=running)
     if thread.ts is None:
         card = desk.ctx.mail.announcements(job.id).get(CARD)
         if card is None or card.ts is None:
@@ -137,68 +135,20 @@ def _tell_job(desk: Desk, memory: Memory, job: Job, thread: Thread, running: int
         thread = Thread(job.id, thread.team, thread.channel, thread.person, card.ts)
     place = Place(job.id, thread.channel, thread.ts)
     _close_summaries(desk, place, job, told)
-    if job.state is JobState.PLANNED or job.started_at is None:
-        return fate is not Fate.WAITS
-    if job.state not in ENDED:
+    others = (tell_question(desk, place, job, thread, told), tell_sample(desk, place, job, told))
+    if Fate.WAITS in (fate, *others):
         return False
-    return _tell_end(desk, memory, place, job, told) and fate is not Fate.WAITS
+    if job.state in FOR_PEOPLE:
+        return job.state is not JobState.PAUSED or not _comes_in(desk.ctx, job)
+    if job.state in ENDED:
+        return job.started_at is None or _tell_end(desk, memory, place, job, told)
+    return False
 
 
-# --- the card ------------------------------------------------------------------------------------------
-
-
-def _tell_card(
-    desk: Desk, memory: Memory, job: Job, thread: Thread, told: Announcement | None, running: int
-) -> Fate:
-    """The job's first message, brought up to date. Its digest begins with the state it shows."""
-    mark = f"{job.state}@{stamp_of(job)}" if job.state in ENDED else job.state.value
-    shows = told.digest.partition("|")[0] if told and told.state is AnnouncementState.POSTED else ""
-    if told is not None and told.state is AnnouncementState.DEAD:
-        return Fate.DEAD
-    progress = job.state in (JobState.RUNNING, JobState.CANCELLING)
-    if shows == mark and not progress:
-        return Fate.SAID
-    if shows == mark and told is not None:
-        every = between_updates(running)
-        if job.items > LARGE_JOB:
-            every = max(every, LARGE_JOB_REST)
-        if desk.now < max(told.at, memory.looked.get(job.id, told.at)) + every:
-            return Fate.SAID
-    memory.looked[job.id] = desk.now
-    said = _card(desk.ctx, job, desk.now)
-    place = Place(job.id, thread.channel, thread.ts)
-    spare = SPARE if shows == mark else 0
-    return tell(desk, place, CARD, said, told, digest=f"{mark}|{said.digest}", spare=spare)
-
-
-def _card(ctx: Context, job: Job, now: datetime) -> Message:
-    plan = PLAN.validate_python(job.plan)
-    match job.state:
-        case JobState.PLANNED:
-            bad = list(ctx.queries.rows(job.id, bad_only=True, limit=cards.SHOWN_BAD_ROWS))
-            return cards.plan_card(job, plan, bad, next(ctx.queries.items(job.id, limit=1), None))
-        case JobState.RUNNING | JobState.CANCELLING:
-            return cards.progress_card(job, plan, progress_of(ctx, job), now)
-        case _:
-            summary = summarise(facts(ctx, job), now, ctx.policy.rules)
-            return cards.final_card(job, summary, retryable(ctx, job), now)
-
-
-def card_of(ctx: Context, job: Job, now: datetime) -> Message:
-    """The job as its card shows it, for those who ask how it stands."""
-    return _card(ctx, job, now)
-
-
-def progress_of(ctx: Context, job: Job) -> cards.Progress:
-    pauses = [pause for pause in ctx.notices.pauses().values() if pause.provider == job.provider]
-    ledger = ctx.queries.ledger(job.id)
-    return cards.Progress(ledger.states, ledger, pauses)
-
-
-def retryable(ctx: Context, job: Job) -> int:
-    """How many pictures “Retry failed” would send again."""
+def _comes_in(ctx: Context, job: Job) -> bool:
+    """Whether a paused job still gets pictures from the provider."""
     counts = ctx.queries.counts(job.id)
-    return sum(counts.get(state, 0) for state in w.RETRIED["failed"])
+    return any(counts.get(s) for s in (ItemState.SENDING, ItemState.IN_FLIGHT, ItemState.GENERATED))
 
 
 def _tell_stranded(desk: Desk, job: Job, thread: Thread, told: Announcement | None) -> bool:
@@ -216,13 +166,6 @@ def _tell_stranded(desk: Desk, job: Job, thread: Thread, told: Announcement | No
 
 
 # --- the end -------------------------------------------------------------------------------------------
-
-STAMP = "%Y%m%d%H%M%S%f"
-
-
-def stamp_of(job: Job) -> str:
-    """Names one finish of a job: a retry makes another, with its own summary and gallery."""
-    return f"{job.finished_at:{STAMP}}" if job.finished_at else "open"
 
 
 def _tell_end(desk: Desk, memory: Memory, place: Place, job: Job, told: Told) -> bool:
@@ -242,9 +185,9 @@ def _tell_end(desk: Desk, memory: Memory, place: Place, job: Job, told: Told) ->
     for number, part in enumerate(parts):
         if _settled(told.get(part.kind)):
             continue
-        if _tell_part(desk, place, job, part, told.get(part.kind)) is Fate.WAITS:
+        if show(desk, place, job, part, told.get(part.kind)) is Fate.WAITS:
             if number + 1 < len(parts):
-                _send_ahead(desk, job, parts[number + 1])
+                send_ahead(desk, job, parts[number + 1])
             return False
     if tell_results(desk, place, job, stamp, told.get(f"results-{stamp}")) is Fate.WAITS:
         return False
@@ -265,58 +208,20 @@ def _before(told: Told, stamp: str) -> datetime | None:
 
 def _summary(ctx: Context, job: Job, kind: str, now: datetime) -> Message:
     """Written once and kept, so that it still says the same when a retry changes the job."""
-    kept = _kept_summary(ctx, job.id, kind)
+    kept = keeping.kept(ctx, job.id, kind)
     if kept is None:
         summary = summarise(facts(ctx, job), now, ctx.policy.rules)
-        kept = cards.summary_message(job, summary, retryable(ctx, job))
-        content = json.dumps({"text": kept.text, "blocks": list(kept.blocks)}, ensure_ascii=False)
-        ctx.blobs.put(_summary_key(job.id, kind), content.encode())
+        kept = summary_message(job, summary, retryable(ctx, job))
+        keeping.keep(ctx, job.id, kind, kept)
     return kept
-
-
-def _kept_summary(ctx: Context, job_id: str, kind: str) -> Message | None:
-    try:
-        kept = json.loads(ctx.blobs.read(_summary_key(job_id, kind)))
-    except FileNotFoundError:
-        return None
-    return Message(kept["text"], kept["blocks"])
-
-
-def _summary_key(job_id: str, kind: str) -> str:
-    return f"{job_id}/told/{kind}.json"
-
-
-CLOSED = "closed"
-"""Digest of a summary whose buttons were taken away."""
 
 
 def _close_summaries(desk: Desk, place: Place, job: Job, told: Told) -> None:
     """Take the buttons off the summaries of earlier finishes: what they offered has been done."""
     now_at = f"summary-{stamp_of(job)}"
     for kind, announcement in told.items():
-        if not kind.startswith("summary-") or kind == now_at or announcement.digest == CLOSED:
+        if not kind.startswith("summary-") or kind == now_at or announcement.digest == keeping.CLOSED:
             continue
-        kept = _kept_summary(desk.ctx, job.id, kind)
+        kept = keeping.kept(desk.ctx, job.id, kind)
         if kept is not None and announcement.state is AnnouncementState.POSTED:
-            tell(desk, place, kind, cards.retried(kept), announcement, digest=CLOSED)
-
-
-def _tell_part(desk: Desk, place: Place, job: Job, part: Part, told: Announcement | None) -> Fate:
-    """One message of the gallery: made, uploaded, processed by Slack, posted."""
-    refused = told is not None and "slack file" in told.note
-    if refused and told is not None and told.tries >= TRIES - 1:
-        return tell(desk, place, part.kind, part.without_pictures(), told)
-    _send_ahead(desk, job, part)
-    if refused:
-        # Slack said it is processed and then did not take it: ask again.
-        desk.wire.ready -= set(desk.ctx.mail.uploads(job.id).values())
-    ids = files.ready(desk.ctx, desk.wire, job.id, part.keys, desk.now)
-    if ids is None:
-        return Fate.WAITS
-    return tell(desk, place, part.kind, part.message(ids), told)
-
-
-def _send_ahead(desk: Desk, job: Job, part: Part) -> None:
-    gallery.prepare(desk.ctx, job, part)
-    uploads = [shot.upload for shot in part.shots]
-    files.upload(desk.ctx, desk.wire, job.id, uploads, desk.now)
+            tell(desk, place, kind, retried(kept), announcement, digest=keeping.CLOSED)

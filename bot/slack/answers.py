@@ -12,8 +12,8 @@ from bot.runtime import Context
 from bot.slack import blocks as b
 from bot.slack import reach
 from bot.slack import words as w
-from bot.slack.announcer import card_of
 from bot.slack.blocks import Block, Message
+from bot.slack.job_card import card_of
 from bot.watch.summary import summarise
 from bot.watch.words import count, money
 from storage.records import Job
@@ -138,12 +138,15 @@ def details(ctx: Context, job: Job, now: datetime) -> list[Block]:
 _SHORT = """*From a sheet to pictures*
 1. Open the form with `/imgbatch new`, or mention me with a CSV or XLSX file and a prompt template beside it.
 2. I answer with a plan: how many pictures, what they cost, which rows cannot be used. Nothing is spent yet.
-3. Press *Start*. Progress, alerts, the summary and the pictures come in the same thread.
+3. Press *Now* or the cheaper button, or have a sample made first. Progress, alerts, the summary and the \
+pictures come in the same thread.
 
-`/imgbatch new` · `status [job]` · `list` · `cancel JOB` · `retry JOB` · `audit JOB` · `help TOPIC`
+`/imgbatch new` · `status [job]` · `list` · `start JOB [now|cheap] [sample 8]` · `go on JOB` · `pause JOB` ·
+`resume JOB` · `cancel JOB` · `agree JOB` · `rush JOB` · `retry JOB` · `audit JOB` · `help TOPIC`
 `preset` · `schedule JOB daily 07:00` · `schedules`
 In a job's thread, mention me with the same words; the job need not be named.
-Topics: templates, sheet, options, new, run, status, list, cancel, retry, audit, presets, schedules."""
+Topics: templates, sheet, options, new, run, start, sample, approval, rush, status, list, pause, cancel, \
+retry, audit, presets, schedules."""
 
 _TOPICS: Mapping[str, str] = {
     "templates": "A template is a prompt with columns in double braces: `Studio photo of {{ name }}`. A "
@@ -159,8 +162,20 @@ _TOPICS: Mapping[str, str] = {
     "run": "Drop a sheet into a channel or a direct message, mention me, and write the template beside it.",
     "status": "`/imgbatch status` shows your latest batch, `/imgbatch status JOB` any other.",
     "list": "`/imgbatch list` shows your newest batches with their names.",
-    "cancel": "`/imgbatch cancel JOB` stops what was not sent yet. What is at the provider is awaited, "
-    "because it is paid for.",
+    "start": "`/imgbatch start JOB` starts a plan as it was asked for, `start JOB now` at once and at full "
+    "price, `start JOB cheap` in the cheaper lane, within hours. The buttons on the plan do the same.",
+    "sample": "`/imgbatch start JOB sample 8` makes eight pictures of different rows first and shows them. "
+    "`go on JOB` (or `approve sample JOB`) makes the rest, `stop JOB` ends it there. Without a number the "
+    "sample is as large as the job needs.",
+    "approval": "A job above the spending limit needs a second person: who starts it asks, and anybody who "
+    "may spend that much presses *Agree* in the thread or writes `/imgbatch agree JOB`, but never the one who "
+    "asked.",
+    "rush": "A job with `deadline=` is made in the cheaper lane. `/imgbatch rush JOB` allows what would come "
+    "too late to be made now, at the price the card names; `rush=true` beside the sheet says so beforehand.",
+    "pause": "`/imgbatch pause JOB` sends nothing more until `resume JOB`. What is at the provider still "
+    "comes in, because it is paid for.",
+    "cancel": "`/imgbatch cancel JOB` stops what was not sent yet. What is made is kept, and what is at the "
+    "provider is awaited, because it is paid for.",
     "retry": "`/imgbatch retry JOB` sends the failed pictures again. Add `refused`, `expired`, `cancelled`, "
     "`in_doubt` or `all` for others; those in doubt may be paid twice.",
     "presets": "A preset is options under a name, for one channel: `/imgbatch preset save packshots "

@@ -97,7 +97,7 @@ def compose(job: Job, stamp: str, cells: Sequence[Item], *, more: bool) -> list[
     """The messages of these items; `more` when there are others that no message has room for."""
     if not any(item.state is ItemState.STORED for item in cells):
         return []
-    sheets = _sheets(job, stamp, cells)
+    sheets = sheet_shots(job, stamp, cells)
     stored = [item for item in cells if item.state is ItemState.STORED]
     messages = ceil(len(sheets) / SHEETS_A_MESSAGE)
     size = next((n for n in PAGE_SIZES if messages + ceil(len(stored) / n) <= MOST_MESSAGES), None)
@@ -119,7 +119,8 @@ def _ended(ctx: Context, job: Job, since: datetime | None) -> Iterator[Item]:
 # --- contact sheets ------------------------------------------------------------------------------------
 
 
-def _sheets(job: Job, stamp: str, cells: Sequence[Item]) -> list[Shot]:
+def sheet_shots(job: Job, stamp: str, cells: Sequence[Item]) -> list[Shot]:
+    """The contact sheets of these items."""
     pages = ceil(len(cells) / CELLS_A_SHEET)
     return [
         _sheet(job, stamp, cells[start : start + CELLS_A_SHEET], start // CELLS_A_SHEET + 1, pages)
@@ -219,11 +220,12 @@ def _page_parts(job: Job, stamp: str, stored: Sequence[Item], size: int) -> list
         if len(some) == 1:
             heading = f"Picture {start + 1:,} of {len(stored):,}."
         kind = f"page-{stamp}-{len(parts) + 1:02d}"
-        parts.append(Part(kind, heading, [_picture(job, item) for item in some]))
+        parts.append(Part(kind, heading, [picture_shot(job, item) for item in some]))
     return parts
 
 
-def _picture(job: Job, item: Item) -> Shot:
+def picture_shot(job: Job, item: Item) -> Shot:
+    """One picture by itself."""
     key = f"{job.id}/gallery/preview-{item.number:06d}-{item.sends}.jpg"
     # The number is the one on the contact sheet; rows that made no picture have none.
     title = f"{item.number:,} · {caption(item, models_of(job) > 1)}"

@@ -74,7 +74,7 @@ def work_inbox(ctx: Context, client: WebClient, now: datetime) -> int:
 def _work(desk: Desk, entry: InboxEntry) -> bool:
     try:
         note = _KINDS[entry.kind](desk, entry)
-    except (Sorry, CannotCreateError, FileTrouble, SheetError, CommandError) as problem:
+    except (Sorry, CannotCreateError, FileTrouble, SheetError, CommandError, verbs.Objection) as problem:
         return _apologise(desk, entry, problem)
     except Gone as problem:
         desk.ctx.mail.inbox_failed(entry, f"nowhere to answer: {problem.code}")
@@ -235,10 +235,8 @@ def _reply(desk: Desk, where: Where, given: Mapping[str, Any]) -> Message:
             return answers.proof(ctx, job, where.team)
         case c.Help(topic=topic):
             return answers.help_on(topic)
-        case c.Cancel(job=job):
-            return _decide(desk, verbs.CANCEL, job, where)
-        case c.Retry(job=job, which=which):
-            return _decide(desk, verbs.RETRY, job, where, which)
+        case c.Cancel() | c.Retry() | c.Decision() as decided:
+            return _decide(desk, verbs.wish_of(decided, where.person), where)
         case c.Presets() as asked:
             return presets.answer(ctx, desk.wire, asked, where, desk.now)
         case c.Schedule() | c.Schedules() | c.Unschedule() as wanted:
@@ -250,11 +248,11 @@ def _reply(desk: Desk, where: Where, given: Mapping[str, Any]) -> Message:
             return b.message(said, [b.section(said), b.actions("begin", answers.form_button())])
 
 
-def _decide(desk: Desk, verb: str, name: str, where: Where, which: str = "failed") -> Message:
-    job = answers.find_job(desk.ctx, name, where.team)
-    if job is None:
-        return reach.sentence(answers.no_such_job(name))
-    return reach.sentence(verbs.do(desk.ctx, verb, job.id, which, desk.now))
+def _decide(desk: Desk, wish: verbs.Wish, where: Where) -> Message:
+    if answers.find_job(desk.ctx, wish.job, where.team) is None:
+        return reach.sentence(answers.no_such_job(wish.job))
+    refused = verbs.forbidden(desk.ctx, desk.wire, wish.verb, where, desk.now)
+    return reach.sentence(refused or verbs.do(desk.ctx, wish, desk.now))
 
 
 def job_here(ctx: Context, channel: str, thread: str | None) -> str | None:
@@ -271,8 +269,7 @@ def job_here(ctx: Context, channel: str, thread: str | None) -> str | None:
 
 def _verb(desk: Desk, entry: InboxEntry) -> str:
     """Done without a word where it works: the card shows it."""
-    given = entry.payload
-    return verbs.do(desk.ctx, given["verb"], given["job"], given["which"], desk.now)
+    return verbs.do(desk.ctx, verbs.wish_in(entry), desk.now)
 
 
 _KINDS: Mapping[str, Callable[[Desk, InboxEntry], str]] = {

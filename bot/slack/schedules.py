@@ -8,6 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from bot.intake import command as c
+from bot.intake.decision import START
 from bot.intake.options import CommandError
 from bot.intake.rule import Rule, check_zone, parse_rule, zone_of
 from bot.pipeline.create import SPEC, Wanted, create_once
@@ -17,9 +18,11 @@ from bot.slack import answers, reach, verbs
 from bot.slack import blocks as b
 from bot.slack import words as w
 from bot.slack.blocks import Block, Message
+from bot.slack.people import directory_of
 from bot.slack.reach import Where
 from bot.slack.rights import Right, refusal
 from bot.slack.telling import Desk
+from bot.slack.verbs import Wish
 from bot.slack.wire import SlackTrouble, Wire
 from bot.watch.words import money
 from storage.records import InboxEntry, Job, Schedule, ScheduleState, Thread
@@ -57,7 +60,7 @@ def answer(
                 said = f"When shall job {job.id}, “{job.title}”, be run again?"
                 return b.message(b.escaped(said), [b.words(said), b.actions("schedule", ask_button(job))])
             try:
-                rule = parse_rule(text, zone_for(wire, where.person, now), now.date())
+                rule = parse_rule(text, zone_for(wire, where, now), now.date())
                 return said_of_new(begin(ctx, wire, job, rule, where, now), now)
             except CommandError as problem:
                 return reach.sentence(str(problem))
@@ -132,12 +135,11 @@ def end(ctx: Context, wire: Wire, schedule_id: str, where: Where, now: datetime)
     return f"“{schedule.title}” will not be run again."
 
 
-def zone_for(wire: Wire, person: str, now: datetime) -> str:
+def zone_for(wire: Wire, where: Where, now: datetime) -> str:
     """The person's own time zone as Slack knows it; UTC where it does not say."""
     try:
-        user = wire.call("users.info", now, paced=False, user=person)["user"]
-        return check_zone(str(user.get("tz") or "UTC"))
-    except (SlackTrouble, ValueError, KeyError):
+        return check_zone(directory_of(wire).person(wire, where.person, where.team, now).zone)
+    except (SlackTrouble, ValueError):
         return "UTC"
 
 
@@ -165,7 +167,7 @@ def run(desk: Desk, entry: InboxEntry) -> str:
     job = ctx.queries.job(given["job"])
     assert job is not None
     if job.state is JobState.PLANNED and within(rule.budget_usd, job):
-        return verbs.do(ctx, verbs.START, job.id, "failed", desk.now)
+        return verbs.do(ctx, Wish(START, job.id, schedule.person), desk.now)
     return f"job {job.id} waits for Start"
 
 

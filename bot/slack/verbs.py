@@ -1,85 +1,295 @@
-"""What people decide about a job: start, cancel, retry. Checked at the click, done by the inbox tick.
+"""What people decide about a job: start, go on, pause, cancel, agree and so on. Checked at the click, done by
+the inbox tick.
 
-Each is safe to ask for twice: the data store moves a job only from the state the verb applies to.
+Each is safe to ask for twice: the data store moves a job only from the state the verb applies to. Of two
+people who decide at once one is first, and the other is told.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
+from bot.intake import command as c
+from bot.intake.decision import AGREE, GO_ON, PAUSE, RESUME, RUSH, START
+from bot.pipeline import pilot
+from bot.pipeline.create import PLAN
+from bot.pipeline.deadline import approve_rush
+from bot.pipeline.plan import Plan, PlanError
 from bot.pipeline.start import start
 from bot.runtime import Context
+from bot.slack import approval
 from bot.slack import words as w
+from bot.slack.approval import Ask
 from bot.slack.reach import Where
-from bot.watch.words import count
-from storage.records import Job
-from storage.states import JobState, StaleTransitionError
+from bot.slack.rights import Right, refusal
+from bot.slack.wire import Wire
+from bot.watch.words import count, money
+from providers.base import Lane
+from storage.records import InboxEntry, InboxState, Job, Permit
+from storage.states import ENDED_JOBS, JobState, StaleTransitionError
 
-START, CANCEL, RETRY = "start", "cancel", "retry"
+CANCEL, RETRY = "cancel", "retry"
+"""The other verbs."""
 
 KIND = "verb"
 """Kind of the inbox entries."""
 
+RIGHTS: Mapping[str, Right] = {AGREE: Right.SPEND, GO_ON: Right.APPROVE}
+"""What is needed for a verb; for every other the right to start."""
 
-def objection(ctx: Context, verb: str, job: Job, which: str = "failed") -> str | None:
+
+class Objection(ValueError):
+    """It cannot be done now; one sentence for the person."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a person decides."""
+
+    verb: str
+    job: str
+    person: str
+    which: str = "failed"
+    """Pictures to send again."""
+    lane: str | None = None
+    """To start in; None: the plan's."""
+    sample: int | None = None
+    """Pictures to make first; 0: as many as usual; None: all at once."""
+    ask: str = ""
+    """The question that is answered; empty: the newest."""
+
+
+def wish_of(said: c.Cancel | c.Retry | c.Decision, person: str) -> Wish:
+    """What a person wrote, as a wish."""
+    match said:
+        case c.Cancel(job=job):
+            return Wish(CANCEL, job, person)
+        case c.Retry(job=job, which=which):
+            return Wish(RETRY, job, person, which=which)
+        case c.Decision(verb=verb, job=job, lane=lane, sample=sample):
+            return Wish(verb, job, person, lane=lane.value if lane else None, sample=sample)
+
+
+# --- whether it can be done ----------------------------------------------------------------------------
+
+
+def objection(ctx: Context, wish: Wish, job: Job) -> str | None:
     """Why this cannot be done now, as a sentence; None when it can."""
-    state = w.STATES[job.state]
-    match verb:
+    state = f"Job {job.id} is {w.STATES[job.state]}"
+    match wish.verb:
+        case "start" if job.state is JobState.PILOT_REVIEW:
+            return f"{state}; “go on” makes the rest."
         case "start" if job.state is not JobState.PLANNED:
-            return f"Job {job.id} is {state}; there is nothing to start."
-        case "cancel" if job.state not in (JobState.PLANNED, JobState.RUNNING):
-            return f"Job {job.id} is {state}; there is nothing to cancel."
-        case "retry" if job.state not in (JobState.FINISHED, JobState.CANCELLED):
-            return f"Job {job.id} is {state}; pictures can be sent again when it has ended."
-        case "retry" if job.started_at is None:
-            return f"Job {job.id} was cancelled before it started; hand in the sheet again."
-        case "retry" if not _how_many(ctx, job, which):
-            return f"Job {job.id} has no {which.replace('_', ' ')} pictures to send again."
+            return f"{state}; there is nothing to start."
+        case "start":
+            return _sample_objection(wish, PLAN.validate_python(job.plan))
+        case "go_on" if job.state is not JobState.PILOT_REVIEW:
+            return f"{state}; there is no sample to say yes to."
+        case "pause" if job.state is not JobState.RUNNING:
+            return f"{state}; there is nothing to pause."
+        case "resume" if job.state is not JobState.PAUSED:
+            return f"{state}; there is nothing to resume."
+        case "cancel" if job.state in (*ENDED_JOBS, JobState.CANCELLING, JobState.DRAFT):
+            return f"{state}; there is nothing to cancel."
+        case "rush" if job.deadline_at is None:
+            return f"Job {job.id} has no deadline."
+        case "rush" if job.spec.get("rush") or job.state in ENDED_JOBS:
+            return f"{state}; rushing it has been agreed to already or makes no difference any more."
+        case "retry":
+            return _retry_objection(ctx, wish, job, state)
+        case "agree":
+            return _agree_objection(ctx, wish, job, state)
         case _:
             return None
 
 
-def _how_many(ctx: Context, job: Job, which: str) -> int:
+def _sample_objection(wish: Wish, plan: Plan) -> str | None:
+    if wish.lane is not None and wish.lane not in plan.quotes:
+        return f"No model of this job has a {wish.lane} lane; start it in the {plan.lane} lane."
+    if wish.sample is not None and wish.sample >= plan.to_generate:
+        return f"The job makes only {count(plan.to_generate, 'picture')}; start it without a sample."
+    return None
+
+
+def _retry_objection(ctx: Context, wish: Wish, job: Job, state: str) -> str | None:
+    if job.state not in (*ENDED_JOBS, JobState.PILOT_REVIEW):
+        return f"{state}; pictures can be sent again when it has ended."
+    if job.started_at is None:
+        return f"Job {job.id} was cancelled before it started; hand in the sheet again."
     counts = ctx.queries.counts(job.id)
-    return sum(counts.get(state, 0) for state in w.RETRIED[which])
+    if any(counts.get(state) for state in w.RETRIED[wish.which]):
+        return None
+    said = f"Job {job.id} has no {wish.which.replace('_', ' ')} pictures to send again"
+    others = [
+        f"{number:,} {name.replace('_', ' ')} (“retry {job.id} {name}”)"
+        for name, states in w.RETRIED.items()
+        if name not in (wish.which, "all") and (number := sum(counts.get(state, 0) for state in states))
+    ]
+    return f"{said}, but {', '.join(others)}." if others else f"{said}."
 
 
-def receive(
-    ctx: Context, verb: str, job: Job, where: Where, click: str, now: datetime, which: str = "failed"
-) -> bool:
-    """Write down what was decided. False for what was decided already.
+def _agree_objection(ctx: Context, wish: Wish, job: Job, state: str) -> str | None:
+    asked = approval.asked(ctx, job.id)
+    if asked is None:
+        return f"{state}; nobody waits for an approval."
+    if wish.ask and wish.ask != asked.id:
+        return "Something else has been asked for meanwhile; look at the newest question in the thread."
+    if wish.person == asked.person:
+        return "You asked for this yourself; somebody else must agree."
+    return objection(ctx, Wish(asked.verb, job.id, wish.person, lane=asked.lane), job)
 
-    A job is started once; one finish is retried once for each kind of picture; cancelling is told apart by
-    the click, since a job that was sent again can be cancelled again.
+
+def forbidden(ctx: Context, wire: Wire, verb: str, where: Where, now: datetime) -> str | None:
+    """Why this person may not decide this; None when they may."""
+    return refusal(ctx, wire, RIGHTS.get(verb, Right.START), where, now)
+
+
+# --- writing it down -----------------------------------------------------------------------------------
+
+
+def receive(ctx: Context, wish: Wish, job: Job, where: Where, click: str, now: datetime) -> str | None:
+    """Write down what was decided. None when it is; else the sentence for one who came second.
+
+    A decision that waits to be carried out stands in the way of the next of its kind; one that was carried
+    out, or could not be, does not.
     """
-    key = f"{verb}:{job.id}"
-    if verb == RETRY:
-        key = f"{key}:{which}:{job.finished_at:%Y%m%d%H%M%S%f}"
-    elif verb == CANCEL:
-        key = f"{key}:{click}"
-    payload: dict[str, Any] = {"verb": verb, "job": job.id, "which": which, "where": where.to_json()}
-    return ctx.mail.receive(key, KIND, payload, now)
+    key = f"{wish.verb}:{job.id}"
+    if wish.verb == RETRY:
+        key = f"{key}:{wish.which}:{job.finished_at or now:%Y%m%d%H%M%S%f}"
+    payload: dict[str, Any] = {**asdict(wish), "where": where.to_json()}
+    if ctx.mail.receive(key, KIND, payload, now):
+        return None
+    first = ctx.mail.entry(key)
+    if first is None or first.state is not InboxState.NEW:
+        if wish.verb != RETRY:
+            ctx.mail.receive(f"{key}:{click}", KIND, payload, now)
+        return None
+    if Where.of(first.payload["where"]).person == wish.person:
+        return None
+    return f"Somebody else has just decided about job {job.id}; its card shows what comes of it."
 
 
-def do(ctx: Context, verb: str, job_id: str, which: str, now: datetime) -> str:
-    """Do it, and say so in a sentence. Doing it again says how the job stands."""
-    job = ctx.queries.job(job_id)
+def wish_in(entry: InboxEntry) -> Wish:
+    given = entry.payload
+    names = ("which", "lane", "sample", "ask")
+    person = Where.of(given["where"]).person
+    return Wish(given["verb"], given["job"], person, **{name: given[name] for name in names if name in given})
+
+
+# --- doing it ------------------------------------------------------------------------------------------
+
+
+def do(ctx: Context, wish: Wish, now: datetime) -> str:
+    """Do it, and say so in a sentence. Raises Objection; doing it again raises one, too."""
+    job = ctx.queries.job(wish.job)
     if job is None:
-        return f"Job {job_id} does not exist any more."
-    refused = objection(ctx, verb, job, which)
+        raise Objection(f"Job {wish.job} does not exist any more.")
+    refused = objection(ctx, wish, job)
     if refused is not None:
-        return refused
+        raise Objection(refused)
     try:
-        match verb:
-            case "start":
-                start(ctx, job, now)
-                return f"Job {job.id} has started."
-            case "cancel":
-                stopped = ctx.store.cancel_job(job.id, now)
-                return f"Job {job.id} is cancelled; {count(stopped, 'picture')} will not be made."
-            case _:
-                again = ctx.store.reopen(job.id, w.RETRIED[which], now)
-                return f"{count(again, 'picture')} of job {job.id} will be sent again."
+        return _DO[wish.verb](ctx, wish, job, now)
     except StaleTransitionError:
-        return f"Job {job.id} has moved on meanwhile; look at its card."
+        raise Objection(f"Job {job.id} has moved on meanwhile; look at its card.") from None
+    except PlanError as problem:
+        raise Objection(f"{problem}.") from None
+
+
+def _start(ctx: Context, wish: Wish, job: Job, now: datetime) -> str:
+    plan = PLAN.validate_python(job.plan)
+    lane = Lane(wish.lane) if wish.lane else None
+    if wish.sample is not None:
+        size = wish.sample or pilot.usual_size(plan.to_generate)
+        if approval.needed(ctx, job, approval.sample_cost(plan, size)):
+            raise Objection(f"A sample of {size:,} is above the limit; take a smaller one.")
+        start(ctx, job, now, person=wish.person, lane=lane, pilot=size)
+        return f"Job {job.id} makes a sample of {count(size, 'picture')} first."
+    usd = approval.may_cost(ctx, job, lane)
+    if approval.needed(ctx, job, usd):
+        return _ask(ctx, Ask(wish.person, START, wish.lane, usd, now), job)
+    start(ctx, job, now, person=wish.person, lane=lane)
+    return f"Job {job.id} has started."
+
+
+def _go_on(ctx: Context, wish: Wish, job: Job, now: datetime) -> str:
+    usd = approval.may_cost(ctx, job)
+    if approval.needed(ctx, job, usd):
+        return _ask(ctx, Ask(wish.person, GO_ON, None, usd, now), job)
+    pilot.go_on(ctx, job, now, wish.person)
+    return f"Job {job.id} goes on with the rest."
+
+
+def _ask(ctx: Context, asked: Ask, job: Job) -> str:
+    earlier = approval.asked(ctx, job.id)
+    if earlier is not None and (earlier.verb, earlier.lane) == (asked.verb, asked.lane):
+        raise Objection(f"An approval of {earlier.price} has been asked for already; see the job's thread.")
+    approval.ask(ctx, job, asked)
+    return f"It may cost {asked.price}, so a second person must agree: I have asked in the job's thread."
+
+
+def _agree(ctx: Context, wish: Wish, job: Job, now: datetime) -> str:
+    asked = approval.asked(ctx, job.id)
+    if asked is None:
+        raise Objection("Nobody waits for an approval any more.")
+    ctx.shelf.permit(Permit(job.id, wish.person, now, asked.usd))
+    return _DO[asked.verb](ctx, replace(wish, verb=asked.verb, lane=asked.lane), job, now)
+
+
+def _pause(ctx: Context, wish: Wish, job: Job, now: datetime) -> str:
+    ctx.store.pause_job(job.id, now, wish.person)
+    return f"Job {job.id} is paused; pictures already at the provider still come in."
+
+
+def _resume(ctx: Context, wish: Wish, job: Job, now: datetime) -> str:
+    ctx.store.resume_job(job.id, now, wish.person)
+    return f"Job {job.id} goes on."
+
+
+def _cancel(ctx: Context, wish: Wish, job: Job, now: datetime) -> str:
+    stopped = ctx.store.cancel_job(job.id, now, wish.person)
+    return f"Job {job.id} is cancelled; {count(stopped, 'picture')} will not be made."
+
+
+def _retry(ctx: Context, wish: Wish, job: Job, now: datetime) -> str:
+    again = ctx.store.reopen(job.id, w.RETRIED[wish.which], now, wish.person)
+    return f"{count(again, 'picture')} of job {job.id} will be sent again."
+
+
+def _rush(ctx: Context, wish: Wish, job: Job, now: datetime) -> str:
+    usd = approval.may_cost(ctx, job, Lane.LIVE)
+    if approval.needed(ctx, job, usd):
+        return _ask(ctx, Ask(wish.person, RUSH, None, usd, now), job)
+    approve_rush(ctx, job, now, wish.person)
+    return f"Job {job.id} may be rushed to keep its deadline, for {_at_most(usd)}."
+
+
+def _at_most(usd: Decimal | None) -> str:
+    return "a price that is not known" if usd is None else f"{money(usd)} at most"
+
+
+_DO: Mapping[str, Callable[[Context, Wish, Job, datetime], str]] = {
+    START: _start,
+    GO_ON: _go_on,
+    AGREE: _agree,
+    PAUSE: _pause,
+    RESUME: _resume,
+    CANCEL: _cancel,
+    RETRY: _retry,
+    RUSH: _rush,
+}
+
+SOON: Mapping[str, str] = {
+    START: "will be started",
+    GO_ON: "will go on",
+    AGREE: "has your approval",
+    PAUSE: "will be paused",
+    RESUME: "will go on",
+    CANCEL: "will be cancelled",
+    RETRY: "will be sent again as far as it failed",
+    RUSH: "may be rushed",
+}
+"""What is said of a job while the decision waits to be carried out."""

@@ -8,7 +8,7 @@ from decimal import Decimal
 from math import ceil, floor
 
 from bot.pipeline.plan import LaneQuote
-from bot.watch.words import count, duration, money, unit_price
+from bot.watch.words import count, duration, money, money_range, unit_price
 from providers.base import Lane
 from providers.catalogue import ModelCard
 from storage.records import Job
@@ -38,7 +38,7 @@ paid twice, so “failed” leaves both alone.
 
 def price(quote: LaneQuote) -> str:
     """“$1.27”, “$1.20 to $1.50”, “price unknown”, or both where only some are known."""
-    known = money(quote.low) if quote.low == quote.high else f"{money(quote.low)} to {money(quote.high)}"
+    known = money_range(quote.low, quote.high)
     if not quote.unpriced:
         return known
     if not quote.high:
@@ -118,6 +118,12 @@ def when(at: datetime, now: datetime) -> str:
     """A time each reader sees in their own zone; for mrkdwn."""
     form = "{time}" if abs(at - now) < timedelta(hours=12) else "{date_short_pretty} {time}"
     return f"<!date^{int(at.timestamp())}^{form}|{at:%d %b %H:%M} UTC>"
+
+
+def ordinal(number: int) -> str:
+    """`1st`, `2nd`, `11th`."""
+    ending = {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number:,}{'th' if number % 100 in (11, 12, 13) else ending}"
 
 
 STATES: Mapping[JobState, str] = {

@@ -56,7 +56,7 @@ def expected_end(
     than ENOUGH answers: what is usual. `unsent`: pictures that wait to be put into a batch. The slowest
     counts.
     """
-    ends = [_batch_end(now, usual, batch) for batch in batches]
+    ends = [batch_end(now, usual, batch) for batch in batches]
     if unsent:
         ends.append(max(usual.begins_at, now) + usual.batch)
     if calls.to_come:
@@ -64,7 +64,8 @@ def expected_end(
     return max(ends, default=now)
 
 
-def _batch_end(now: datetime, usual: Usual, batch: Batch) -> datetime:
+def batch_end(now: datetime, usual: Usual, batch: Batch) -> datetime:
+    """When a batch should be answered."""
     if batch.sent_at is None:
         return max(usual.begins_at, now) + usual.batch
     if batch.done >= ENOUGH:

@@ -9,7 +9,7 @@ from decimal import Decimal
 from bot.watch.alerts import AlertRules, advice_lines, reason_lines
 from bot.watch.facts import JobFacts, Quote
 from bot.watch.rates import Tally, Timing, duplicates_saved_usd
-from bot.watch.words import count, duration, listed, money, percent, unit_price, whole_percent
+from bot.watch.words import count, duration, listed, money, money_range, percent, unit_price, whole_percent
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +95,9 @@ def _cost(tally: Tally, quote: Quote | None) -> str:
 def _quoted(quote: Quote | None) -> str:
     if quote is None or (quote.low_usd is None and quote.high_usd is None):
         return ""
-    if quote.low_usd is None or quote.high_usd is None or quote.low_usd == quote.high_usd:
+    if quote.low_usd is None or quote.high_usd is None:
         return f" (quoted {money(quote.high_usd if quote.high_usd is not None else quote.low_usd)})"
-    return f" (quoted {money(quote.low_usd)} to {money(quote.high_usd)})"
+    return f" (quoted {money_range(quote.low_usd, quote.high_usd)})"
 
 
 def _against(spent: Decimal, quote: Quote | None) -> str:

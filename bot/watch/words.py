@@ -25,6 +25,12 @@ def money(usd: Decimal | None) -> str:
     return _dollars(usd, Decimal("0.01"))
 
 
+def money_range(low: Decimal, high: Decimal) -> str:
+    """`$1.20 to $1.50`; one sum where both read the same."""
+    least, most = money(low), money(high)
+    return most if least == most else f"{least} to {most}"
+
+
 def unit_price(usd: Decimal | None) -> str:
     """The price of one picture: as `money`, but with two digits that count below ten cents, since small
     differences are multiplied by thousands: `$0.034`.

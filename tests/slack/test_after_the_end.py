@@ -47,8 +47,8 @@ def ended(home: House) -> None:
 def test_a_plan_says_its_price_in_both_lanes(home: House) -> None:
     drop(home, "@imgbatch lane=live quality=low", SHEET)
     text = words(home.card())
-    assert "*Live (chosen)*\n$0." in text
-    assert "*Batch*\n$0." in text
+    assert "*Now* (as asked for)\n$0.0" in text
+    assert "*Later, cheaper*\n$0.0" in text
 
 
 def test_an_unknown_price_is_called_unknown_and_asked_about(home: House) -> None:

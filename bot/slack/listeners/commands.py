@@ -52,10 +52,8 @@ def _answer(ctx: Context, wire: Wire, parsed: c.Command, where: Where) -> Messag
             return answers.proof(ctx, job, where.team)
         case c.Help(topic=topic):
             return answers.help_on(topic)
-        case c.Cancel(job=job):
-            return _decide(ctx, verbs.CANCEL, job, where)
-        case c.Retry(job=job, which=which):
-            return _decide(ctx, verbs.RETRY, job, where, which)
+        case c.Cancel() | c.Retry() | c.Decision():
+            return _decide(ctx, wire, verbs.wish_of(parsed, where.person), where)
         case c.Presets():
             return presets.answer(ctx, wire, parsed, where, now)
         case c.Schedule() | c.Schedules() | c.Unschedule():
@@ -66,14 +64,15 @@ def _answer(ctx: Context, wire: Wire, parsed: c.Command, where: Where) -> Messag
             return answers.help_on(None)
 
 
-def _decide(ctx: Context, verb: str, name: str, where: Where, which: str = "failed") -> Message:
-    job = answers.find_job(ctx, name, where.team)
+def _decide(ctx: Context, wire: Wire, wish: verbs.Wish, where: Where) -> Message:
+    job = answers.find_job(ctx, wish.job, where.team)
     if job is None:
-        return reach.sentence(answers.no_such_job(name))
-    refused = verbs.objection(ctx, verb, job, which)
-    if refused is not None:
-        return reach.sentence(refused)
+        return reach.sentence(answers.no_such_job(wish.job))
+    now = ctx.clock()
     # A command has no id of its own that may be written down, and Slack sends each only once.
-    verbs.receive(ctx, verb, job, where, ctx.new_id(12), ctx.clock(), which)
-    said = "will be cancelled" if verb == verbs.CANCEL else "will be sent again as far as it failed"
-    return reach.sentence(f"Job {job.id} {said}; its card shows how it goes.")
+    refused = (
+        verbs.forbidden(ctx, wire, wish.verb, where, now)
+        or verbs.objection(ctx, wish, job)
+        or verbs.receive(ctx, wish, job, where, ctx.new_id(12), now)
+    )
+    return reach.sentence(refused or f"Job {job.id} {verbs.SOON[wish.verb]}; its card shows how it goes.")

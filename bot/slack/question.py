@@ -1,0 +1,108 @@
+"""The question for a second person in a job's thread: who asks what, who may agree, what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from bot.runtime import Context
+from bot.slack import approval, cards, keeping, rights
+from bot.slack import blocks as b
+from bot.slack.approval import Ask
+from bot.slack.blocks import Block, Message
+from bot.slack.reach import Where
+from bot.slack.rights import Right
+from bot.slack.telling import Desk, Fate, Place, tell
+from bot.watch.words import count, listed, money
+from storage.records import Announcement, AnnouncementState, Job, Thread
+from storage.states import JobState
+
+KIND = "ask-"
+"""Begins the kind of these messages; each question has its own."""
+
+
+def tell_question(
+    desk: Desk, place: Place, job: Job, thread: Thread, told: Mapping[str, Announcement]
+) -> Fate:
+    """Ask what is asked now; say under what was asked before what came of it. Raises SlackTrouble."""
+    ctx, fate = desk.ctx, Fate.SAID
+    asked = approval.asked(ctx, job.id)
+    current = ""
+    if asked is not None and _stands(ctx, job, asked):
+        current = f"{KIND}{asked.id}"
+        said = _question(ctx, job, thread, asked)
+        keeping.keep(ctx, job.id, current, said)
+        fate = tell(desk, place, current, said, told.get(current))
+    for kind, announcement in told.items():
+        if kind.startswith(KIND) and kind != current and announcement.digest != keeping.CLOSED:
+            _close(desk, place, job, kind, announcement)
+    if asked is not None and not current and fate is Fate.SAID:
+        ctx.shelf.forget(approval.ASK, job.id)
+    return fate
+
+
+def _stands(ctx: Context, job: Job, asked: Ask) -> bool:
+    """Whether the question still waits for its answer."""
+    waits_in = {"start": (JobState.PLANNED,), "go_on": (JobState.PILOT_REVIEW,)}
+    states = waits_in.get(asked.verb, (JobState.PLANNED, JobState.PILOT, JobState.RUNNING, JobState.PAUSED))
+    return job.state in states and approval.needed(ctx, job, asked.usd)
+
+
+def _question(ctx: Context, job: Job, thread: Thread, asked: Ask) -> Message:
+    limit = approval.limit_of(ctx, job)
+    above = f", above the limit of {money(limit)}" if limit is not None else ""
+    wanted = {
+        "start": f"start {count(job.items, 'picture')}",
+        "go_on": "make the rest of the pictures",
+        "rush": "hurry what would come too late",
+    }[asked.verb]
+    lane = {"live": " now", "batch": " in the cheaper lane"}.get(asked.lane or "", "")
+    who = _who_may(ctx, thread)
+    body: list[Block] = [
+        b.section(
+            f":raised_hand: {b.person(asked.person)} would like to *{wanted}{lane}* for up to *{asked.price}*"
+            f"{above}."
+        ),
+        b.context(f"{who} may agree, but not {b.person(asked.person)}. Nothing more is spent before that."),
+        b.actions(
+            f"ask-{job.id}",
+            b.button("Agree", cards.AGREE, cards.carried(job, asked.id), style="primary"),
+            cards.details(job),
+        ),
+    ]
+    return b.message(f"{b.escaped(job.title, 150)}: an approval of {asked.price} is asked for.", body)
+
+
+def _who_may(ctx: Context, thread: Thread) -> str:
+    where = Where(thread.team, thread.channel, thread.person, thread.ts)
+    named = rights.may(ctx, Right.SPEND, where)
+    if not named:
+        return "Any other member of this workspace"
+    return listed([_mention(name) for name in named])
+
+
+def _mention(name: str) -> str:
+    if name.startswith("U"):
+        return b.person(name)
+    return f"<!subteam^{name}>" if name.startswith("S") else b.escaped(name)
+
+
+def _close(desk: Desk, place: Place, job: Job, kind: str, told: Announcement) -> None:
+    """What came of it, in the place of the button."""
+    said = keeping.kept(desk.ctx, job.id, kind)
+    if said is None or told.state is not AnnouncementState.POSTED:
+        return
+    body = [block for block in said.blocks if block["type"] == "section"]
+    outcome = _outcome(desk.ctx, job, told.at)
+    tell(desk, place, kind, Message(said.text, [*body, b.context(outcome)]), told, digest=keeping.CLOSED)
+
+
+def _outcome(ctx: Context, job: Job, asked_at: datetime) -> str:
+    agreed = [permit for permit in ctx.shelf.permits(job.id) if permit.at >= asked_at]
+    if agreed:
+        most = agreed[-1].limit_usd
+        price = "whatever it costs" if most is None else f"up to {money(most)}"
+        return f":white_check_mark: {b.person(agreed[-1].person)} agreed to {price}."
+    if job.state in (JobState.CANCELLING, JobState.CANCELLED):
+        return "The job was cancelled."
+    return "This is settled in another way; see the job's card."
