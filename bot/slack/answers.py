@@ -168,7 +168,7 @@ _TOPICS: Mapping[str, str] = {
     "`go on JOB` (or `approve sample JOB`) makes the rest, `stop JOB` ends it there. Without a number the "
     "sample is as large as the job needs.",
     "approval": "A job above the spending limit needs a second person: who starts it asks, and anybody who "
-    "may spend that much presses *Agree* in the thread or writes `/imgbatch agree JOB`, but never the one who "
+    "may spend that much presses *Agree* in the thread or writes `/imgbatch agree JOB`, but never whoever "
     "asked.",
     "rush": "A job with `deadline=` is made in the cheaper lane. `/imgbatch rush JOB` allows what would come "
     "too late to be made now, at the price the card names; `rush=true` beside the sheet says so beforehand.",
