@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from bot.config import Policy
+from bot.imaging.fingerprint import Seen
 from bot.turns import Turns
 from providers.base import Provider
 from storage.blobs import Blobs
@@ -63,5 +64,7 @@ class Context:
     """Submissions whose call is being made by this process now: not orphans."""
     buckets: dict[str, tuple[float, datetime]] = field(default_factory=dict)
     """What may still be asked of a provider at once, and when that was so (`bot.pipeline.cadence`)."""
+    inspected: dict[str, Seen] = field(default_factory=dict)
+    """What the quality gate has seen of running jobs, by job; read anew after a restart."""
     turns: Turns = field(default_factory=Turns)
     """How many live calls each provider takes at once, as learned since this process began."""

@@ -9,6 +9,7 @@ from decimal import Decimal
 
 from sqlalchemy import and_, func, or_, select
 
+from storage.findings import Findings
 from storage.health import Health
 from storage.reading import PAGE, record_of
 from storage.records import Attempt, Event, Item, Job, Ledger, Row, Submission
@@ -42,7 +43,7 @@ class Clock:
     """From sending to answer, over attempts that made a picture."""
 
 
-class Queries(UnderWay, Health):
+class Queries(UnderWay, Health, Findings):
     """The reading side of the data store."""
 
     # --- jobs and rows -----------------------------------------------------------------------------
@@ -352,8 +353,14 @@ class Queries(UnderWay, Health):
             func.coalesce(func.sum(ATTEMPT.c.quoted).filter(is_open), 0),
             func.count().filter(and_(or_(paid, perhaps), ATTEMPT.c.cost.is_(None))),
         ).where(mine)
-        twice = (select(ATTEMPT.c.item, func.count()).where(mine, made).group_by(ATTEMPT.c.item)).having(
-            func.count() > 1
+        # What the quality gate had made again was decided, and is no payment too many.
+        decided = and_(ITEM.c.job_id == ATTEMPT.c.job_id, ITEM.c.number == ATTEMPT.c.item)
+        twice = (
+            select(ATTEMPT.c.item, func.count())
+            .join(ITEM, decided)
+            .where(mine, made)
+            .group_by(ATTEMPT.c.item, ITEM.c.regenerated)
+            .having(func.count() > 1 + ITEM.c.regenerated)
         )
         with self._reading() as c:
             total, open_now, pictures, cost, reserved, unpriced = c.execute(sums).one()

@@ -121,7 +121,7 @@ class Item:
     review_reason: str | None = None
     review_note: str | None = None
     phash: str | None = None
-    """Perceptual hash of the picture, 16 hexadecimal digits."""
+    """By which pictures that look the same are found: `bot.imaging.fingerprint`, 112 hexadecimal digits."""
     flags: Sequence[str] | None = None
     """What the quality gate found; empty: nothing; None: it was not looked at."""
     regenerated: int = 0

@@ -58,7 +58,14 @@ def distance(a: str, b: str) -> Distance:
 
 @dataclass(slots=True)
 class Seen:
-    """The newest pictures of one job, to find whether a new one looks like one of another row."""
+    """The newest pictures of one job, to find whether a new one looks like one of another row; and how its
+    pictures fared so far.
+    """
+
+    passed: int = 0
+    """Pictures in which nothing was found."""
+    again: int = 0
+    """How often one was made again."""
 
     _kept: deque[tuple[int, bytes, int, str]] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
 

@@ -131,4 +131,5 @@ def find(text: str) -> Delivery:
     width, height = int(custom[1]), int(custom[2])
     if not (width and height):
         raise ValueError(f"A picture of {wanted} has no pixels. Write a size such as 1200x800.jpg.")
-    return Delivery(f"{width}x{height}", Size(width, height), format_)
+    # Its name says all of it, so that the name alone may be kept and read again.
+    return Delivery(f"{width}x{height}.{EXTENSIONS[format_]}", Size(width, height), format_)

@@ -8,7 +8,7 @@ flat drawings and line drawings among them, because what is found out wrongly he
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from math import sqrt
@@ -62,10 +62,23 @@ class Code(StrEnum):
 
     UNDECODABLE = "undecodable"
     WRONG_SIZE = "wrong_size"
+    WRONG_SHAPE = "wrong_shape"
     BLANK = "blank"
     BLURRED = "blurred"
     BACKGROUND = "background"
     LOOKS_LIKE = "looks_like"
+
+
+IN_SHORT: Final[Mapping[Code, str]] = {
+    Code.UNDECODABLE: "cannot be read",
+    Code.WRONG_SIZE: "smaller than asked",
+    Code.WRONG_SHAPE: "of another shape than asked",
+    Code.BLANK: "nearly one colour",
+    Code.BLURRED: "not sharp",
+    Code.BACKGROUND: "without the background asked",
+    Code.LOOKS_LIKE: "like another row's",
+}
+"""To follow a number of pictures: “2 nearly one colour”."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +135,8 @@ def inspect(master: bytes, wanted: Checks) -> Verdict:
     except NotAPicture as problem:
         return Verdict((Flag(Code.UNDECODABLE, str(problem)),))
     flags: list[Flag] = []
-    if wanted.size and (words := _size_words(image.size, wanted.size, vector=vector)):
-        flags.append(Flag(Code.WRONG_SIZE, words))
+    if wanted.size and (flag := _size_flag(image.size, wanted.size, vector=vector)):
+        flags.append(flag)
     small = _small(image)
     ground = ground_share(small, wanted.background) if wanted.background else None
     seen = _opaque(small)
@@ -192,13 +205,13 @@ def _levels(image: Image.Image) -> Sequence[float]:
     return array("f", image.tobytes())
 
 
-def _size_words(made: tuple[int, int], wanted: Size, *, vector: bool) -> str:
+def _size_flag(made: tuple[int, int], wanted: Size, *, vector: bool) -> Flag | None:
     width, height = made
     if abs(width * wanted.height / (height * wanted.width) - 1) > SHAPE_TOLERANCE:
-        return f"its shape is {width}x{height}, {wanted} was asked"
+        return Flag(Code.WRONG_SHAPE, f"its shape is {width}x{height}, {wanted} was asked")
     if not vector and min(width / wanted.width, height / wanted.height) < 1 - SIZE_TOLERANCE:
-        return f"it is {width}x{height} px, {wanted} was asked"
-    return ""
+        return Flag(Code.WRONG_SIZE, f"it is {width}x{height} px, {wanted} was asked")
+    return None
 
 
 def _small(image: Image.Image) -> Image.Image:

@@ -16,6 +16,7 @@ from types import MappingProxyType
 from typing import Any
 
 from bot.imaging.presets import find as find_delivery
+from bot.imaging.quality import Checks
 from bot.intake.deadline import check_deadline
 from bot.intake.records import quoted
 from bot.intake.rows import BACKGROUNDS, check_size, check_variants
@@ -67,6 +68,8 @@ class Changes:
     prefix: str | None = None
     suffix: str | None = None
     delivery: str | None = None
+    quality_gate: bool | None = None
+    ground: str | None = None
     preset: str | None = None
     """Name of the saved options that fill what is not said; looked up by `bot.slack.presets`."""
 
@@ -164,6 +167,15 @@ def check_brand(text: str) -> str:
     return flat
 
 
+def check_ground(text: str) -> str:
+    """The colour a picture's border must have. Raises ValueError with a sentence."""
+    try:
+        Checks(background=text.lower())
+    except ValueError:
+        raise ValueError(f"{quoted(text)} is not a colour; write one like white or #f4f4f4") from None
+    return text.lower()
+
+
 def check_name(text: str) -> str:
     """The name of a preset, in lower case. Raises ValueError with a sentence."""
     if not re.fullmatch(r"[\w-]{1,30}", text):
@@ -191,6 +203,8 @@ _READ: Mapping[str, Callable[[str], Any]] = MappingProxyType(
         "prefix": check_brand,
         "suffix": check_brand,
         "delivery": lambda text: find_delivery(text).name,
+        "quality_gate": _yes_or_no,
+        "ground": check_ground,
         "preset": check_name,
         "template": str,
     }

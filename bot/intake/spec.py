@@ -47,6 +47,10 @@ class JobSpec:
     """Words behind every prompt."""
     delivery: str | None = None
     """Name of the set of web files to make of each picture; None: one file as the operator set it up."""
+    quality_gate: bool | None = None
+    """Whether pictures are judged before people see them; None: as the operator set it up."""
+    ground: str | None = None
+    """A colour the border of every picture must have, such as `white` or `#f4f4f4`; judged, not asked for."""
 
 
 def dressed(prompt: str, spec: JobSpec) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
+from bot.imaging.quality import IN_SHORT, Code
 from bot.pipeline.breaker import LASTING, OUTAGE, UNREACHABLE
 from bot.pipeline.cadence import first_due
 from bot.pipeline.create import PLAN
@@ -19,6 +20,7 @@ from bot.watch.facts import (
     JobFacts,
     LostResults,
     PausedProvider,
+    Quality,
     Quote,
 )
 from bot.watch.rates import Tally, Timing
@@ -133,7 +135,15 @@ def facts(ctx: Context, job: Job) -> JobFacts:
         deadline=_deadline(ctx, job, waits=waits),
         expiring=tuple(_expiring(ctx, job)),
         lost=tuple(_lost(ctx, job)),
+        quality=quality(ctx, job),
     )
+
+
+def quality(ctx: Context, job: Job) -> Quality:
+    """What the quality gate found in the job's pictures so far."""
+    flagged, codes = ctx.queries.flagged(job.id)
+    _, again = ctx.queries.judged(job.id)
+    return Quality(flagged, tuple((IN_SHORT[Code(code)], number) for code, number in codes.items()), again)
 
 
 def _failures(ctx: Context, job: Job) -> list[FailureGroup]:

@@ -10,14 +10,16 @@ from typing import Any
 
 from bot.config import Policy
 from bot.imaging.pictures import NotAPicture
+from bot.imaging.quality import Checks, Code, inspect
 from bot.imaging.renditions import render
 from bot.imaging.vector import is_vector, rasterise
+from bot.pipeline.inspection import Gate
 from bot.pipeline.retry import Again, decide, wait
 from bot.pipeline.settle import keep_master
 from bot.runtime import Context
 from providers.base import AskAgain, Failure, FailureKind, Gone, ProviderError, Size
 from storage.blobs import Blobs
-from storage.records import Item
+from storage.records import Item, Job
 from storage.states import LIVING_JOBS, ItemEvent, ItemState, StaleTransitionError
 
 log = logging.getLogger(__name__)
@@ -37,28 +39,38 @@ VECTOR_MOST_PX = 8192
 def collect(ctx: Context, now: datetime) -> int:
     """Render what is due and copy duplicates of what has ended; how many items moved."""
     moved = 0
-    for job in ctx.queries.jobs(LIVING_JOBS):
+    living = ctx.queries.jobs(LIVING_JOBS)
+    for ended in ctx.inspected.keys() - {job.id for job in living}:
+        del ctx.inspected[ended]
+    for job in living:
         for _ in range(ROUNDS):
             due = ctx.queries.due_items(job.id, ItemState.GENERATED, now, AT_A_TIME)
             copies = ctx.queries.copies_ready(job.id, AT_A_TIME)
             if not due and not copies:
                 break
-            moved += _collect(ctx, due) + _copy(ctx, copies)
+            moved += _collect(ctx, job, due) + _copy(ctx, copies)
     return moved
 
 
-def _collect(ctx: Context, items: Sequence[Item]) -> int:
+def _collect(ctx: Context, job: Job, items: Sequence[Item]) -> int:
+    gate = Gate(ctx, job)
     work: list[tuple[Item, Future[dict[str, Any]]]] = []
     for item in items:
         master = item.master_key or _fetch(ctx, item)
         if master is not None:
-            work.append((item, _render(ctx, item, master)))
+            work.append((item, _render(ctx, item, master, gate.checks(item))))
     kept: list[tuple[Item, dict[str, Any]]] = []
     for item, future in work:
         try:
-            kept.append((item, {**future.result(), "due_at": None}))
+            values = {**future.result(), "due_at": None}
         except NotAPicture as problem:
-            _failed(ctx, item, Failure(FailureKind.UNKNOWN, "not_a_picture", str(problem)))
+            _unusable(ctx, gate, item, str(problem))
+            continue
+        why = gate.judge(item, values)
+        if why is None:
+            kept.append((item, values))
+        else:
+            _again(ctx, item, f"made again: {why}", values["master_key"])
     ctx.store.store_items(kept, ctx.clock())
     return len(items)
 
@@ -81,20 +93,28 @@ def _fetch(ctx: Context, item: Item) -> str | None:
     return keep_master(ctx, item, content)
 
 
-def _render(ctx: Context, item: Item, master_key: str) -> Future[dict[str, Any]]:
+def _render(
+    ctx: Context, item: Item, master_key: str, checks: Checks | None = None
+) -> Future[dict[str, Any]]:
     extension = {"jpeg": "jpg"}.get(ctx.policy.render.format, ctx.policy.render.format)
     key = f"{item.job_id}/web/{item.number:06d}-{item.sends}.{extension}"
-    return ctx.renderers.submit(render_blob, ctx.blobs, master_key, key, item.size, ctx.policy)
+    return ctx.renderers.submit(render_blob, ctx.blobs, master_key, key, item.size, ctx.policy, checks)
 
 
 def render_blob(
-    blobs: Blobs, master_key: str, rendition_key: str, size: str | None, policy: Policy
+    blobs: Blobs,
+    master_key: str,
+    rendition_key: str,
+    size: str | None,
+    policy: Policy,
+    checks: Checks | None = None,
 ) -> dict[str, Any]:
-    """Render one blob into another; the item's new values. Runs in any thread, process or machine that
-    sees the blobs: keys travel, bytes do not. Raises NotAPicture.
+    """Render one blob into another; the item's new values, with what the quality gate sees if it is on. Runs
+    in any thread, process or machine that sees the blobs: keys travel, bytes do not. Raises NotAPicture.
     """
     wanted = Size.parse(size) if size else None
     master = blobs.read(master_key)
+    seen = _seen(master, checks) if checks else {}
     if is_vector(master):
         # Twice the longer side, so that cropping to another shape still has pixels enough.
         side = 2 * max(wanted.width, wanted.height) if wanted else VECTOR_SIDE_PX
@@ -107,7 +127,33 @@ def render_blob(
         "width": made.width,
         "height": made.height,
         "byte_size": len(made.content),
+        **seen,
     }
+
+
+def _seen(master: bytes, checks: Checks) -> dict[str, Any]:
+    verdict = inspect(master, checks)
+    for flag in verdict.flags:
+        if flag.code is Code.UNDECODABLE:
+            raise NotAPicture(flag.words)
+    return {"phash": verdict.phash, "flags": [str(flag) for flag in verdict.flags]}
+
+
+def _unusable(ctx: Context, gate: Gate, item: Item, words: str) -> None:
+    """Nothing in it can be shown: made again where that may be, else it has failed."""
+    if gate.may_again(item):
+        _again(ctx, item, f"made again: {words}")
+        return
+    failed = {"failure_kind": FailureKind.UNKNOWN.value, "failure_code": "not_a_picture", "reason": words}
+    _move(ctx, item, ItemEvent.FAIL, failed)
+
+
+def _again(ctx: Context, item: Item, why: str, master_key: str | None = None) -> None:
+    """Paid for, and not good enough. The ledger keeps this attempt, and the next will be one more; the count
+    goes with the move, so that a restart does not decide it again. The master stays, should the next fail.
+    """
+    counted = {"regenerated": item.regenerated + 1, "reason": why, "master_key": master_key}
+    _move(ctx, item, ItemEvent.RETRY, {**counted, "due_at": ctx.clock()}, note=why)
 
 
 def _failed(ctx: Context, item: Item, failure: Failure) -> None:
@@ -136,7 +182,7 @@ COPIED: Mapping[ItemState, ItemEvent] = {
 
 
 FATE = ("failure_kind", "failure_code", "reason")
-PICTURE = ("master_key", "rendition_key", "width", "height", "byte_size")
+PICTURE = ("master_key", "rendition_key", "width", "height", "byte_size", "flags")
 
 
 def _copy(ctx: Context, pairs: Sequence[tuple[Item, Item]]) -> int:
@@ -150,13 +196,14 @@ def _copy(ctx: Context, pairs: Sequence[tuple[Item, Item]]) -> int:
         if item.size == original.size:
             kept.append((item, {name: getattr(original, name) for name in PICTURE}))
         else:
-            kept.append((item, _render(ctx, item, original.master_key).result()))
+            values = _render(ctx, item, original.master_key).result()
+            kept.append((item, {**values, "flags": original.flags}))
     ctx.store.store_items(kept, ctx.clock())
     return len(pairs)
 
 
-def _move(ctx: Context, item: Item, event: ItemEvent, values: Mapping[str, Any]) -> None:
+def _move(ctx: Context, item: Item, event: ItemEvent, values: Mapping[str, Any], note: str = "") -> None:
     try:
-        ctx.store.move_item(item, event, ctx.clock(), **values)
+        ctx.store.move_item(item, event, ctx.clock(), note[:200], **values)
     except StaleTransitionError:
         log.info("job %s item %d had moved before it was collected", item.job_id, item.number)

@@ -11,12 +11,13 @@ from decimal import Decimal
 from pathlib import Path
 from typing import IO, Any
 
-from bot.pipeline.attend import tally
+from bot.imaging.quality import Flag
+from bot.pipeline.attend import quality, tally
 from bot.runtime import Context
 from storage.records import Item, Job, Row
 from storage.states import ItemState, SubmissionState
 
-RESULT_COLUMNS = ("status", "reason", "attempts", "cost_usd", "file")
+RESULT_COLUMNS = ("status", "reason", "flags", "attempts", "cost_usd", "file")
 """Added after the person's own columns; a clash gets `imgbatch_` in front."""
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -58,13 +59,19 @@ def _rows_with_items(ctx: Context, job: Job) -> Iterator[tuple[Row, list[Item]]]
 
 def _fate(row: Row, items: Sequence[Item], names: FileNames) -> tuple[str, ...]:
     if row.problem is not None:
-        return ("bad_row", row.problem, "0", "", "")
+        return ("bad_row", row.problem, "", "0", "", "")
     states = list(dict.fromkeys(item.state.value for item in items))
     reasons = list(dict.fromkeys(item.reason for item in items if item.reason))
     cost = sum((item.cost for item in items if item.cost is not None), Decimal(0))
     files = "; ".join(names.of_item(item) for item in items if item.state is ItemState.STORED)
     attempts = sum(item.attempts for item in items)
-    return ("; ".join(states), "; ".join(reasons), str(attempts), usd(cost), files)
+    return ("; ".join(states), "; ".join(reasons), _flags(items), str(attempts), usd(cost), files)
+
+
+def _flags(items: Sequence[Item]) -> str:
+    """What the quality gate found in the pictures that are there."""
+    stored = [item for item in items if item.state is ItemState.STORED]
+    return "; ".join(dict.fromkeys(Flag.read(flag).words for item in stored for flag in item.flags or ()))
 
 
 def safe_cell(value: str) -> str:
@@ -126,6 +133,7 @@ def report(ctx: Context, job: Job, now: datetime) -> dict[str, Any]:
     """The job in numbers, ready for JSON. Money in USD, null where unknown; `quoted_usd` is the highest."""
     ledger = ctx.queries.ledger(job.id)
     counts = tally(ctx, job)
+    judged = quality(ctx, job)
     started = job.started_at or job.created_at
     return {
         "job": job.id,
@@ -146,6 +154,8 @@ def report(ctx: Context, job: Job, now: datetime) -> dict[str, Any]:
         "in_doubt": counts.in_doubt,
         "in_flight": counts.in_flight,
         "retries": counts.retries,
+        "flagged": judged.flagged,
+        "made_again": judged.again,
         "submissions": len(ctx.queries.submissions(job.id)),
         "success_rate": counts.success_rate,
         "quoted_low_usd": number(job.quoted_low),

@@ -22,6 +22,7 @@ from bot.pipeline.breaker import (
     verdict,
     window,
 )
+from bot.pipeline.budget import room
 from bot.runtime import Context
 from bot.watch.alerts import Rule, Severity
 from bot.watch.words import count, listed, unit_price
@@ -138,7 +139,7 @@ def _leave(
     """Move what the job has not sent to a provider yet, but for the first `probes` items."""
     source = pause.provider
     _withdraw(ctx, job, pause, now)
-    room = _room(ctx, job)
+    left = room(ctx, job)
     moves: dict[tuple[object, ...], _Move] = {}
     kept = after = staying = 0
     while page := ctx.queries.waiting_at(job.id, source, PAGE, after):
@@ -149,11 +150,11 @@ def _leave(
                 continue
             choice = _choose(ctx, job, item, route, resting, now)
             more = _dearer(item, choice)
-            if choice is None or (room is not None and (more is None or more > room)):
+            if choice is None or (left is not None and (more is None or more > left)):
                 kept += 1
                 continue
-            if room is not None and more is not None:
-                room -= more
+            if left is not None and more is not None:
+                left -= more
             way = (choice.card.provider, choice.card.id, choice.made, choice.quality, item.quoted_high)
             moves.setdefault(way, _Move(choice, [], item.quoted_high)).numbers.append(item.number)
     moved = sum(_carry_out(ctx, job, move, pause, now) for move in moves.values())
@@ -189,13 +190,6 @@ def _choose(
         vector=card is not None and card.vector,
     )
     return routing.choose(route, cards, need, now.date(), without=resting)
-
-
-def _room(ctx: Context, job: Job) -> Decimal | None:
-    """What the job may still cost beyond what it may come to as it stands; None where nothing bounds it."""
-    budget = job.spec.get("budget_usd")
-    caps = [Decimal(str(cap)) for cap in (budget, ctx.policy.budget_usd) if cap is not None]
-    return min(caps) - ctx.queries.most_it_may_cost(job.id) if caps else None
 
 
 def _dearer(item: Item, choice: routing.Choice | None) -> Decimal | None:

@@ -125,6 +125,9 @@ def _outcome(
     if isinstance(decision, Again):
         event = ItemEvent.RETRY if decision.counts else ItemEvent.UNPACK
         values = {**values, "due_at": decision.at}
+    elif item.regenerated and item.master_key:
+        # Made again for the quality gate, in vain: the picture before is there and paid for.
+        event, values = ItemEvent.MAKE, {"due_at": now, **_CLEAR}
     else:
         event = decision.event
     return Outcome(

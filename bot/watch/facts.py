@@ -91,6 +91,18 @@ class LostResults:
 
 
 @dataclass(frozen=True, slots=True)
+class Quality:
+    """What the quality gate did, apart from whether the providers answered."""
+
+    flagged: int = 0
+    """Pictures that are shown with a flag."""
+    found: tuple[tuple[str, int], ...] = ()
+    """How many have each finding, in words (“nearly one colour”), most first; a picture may have several."""
+    again: int = 0
+    """How often a picture was made again for it."""
+
+
+@dataclass(frozen=True, slots=True)
 class JobFacts:
     """All there is to know about one job at one moment."""
 
@@ -105,3 +117,4 @@ class JobFacts:
     """Over earlier jobs of the same kind; None without history."""
     expiring: tuple[ExpiringResults, ...] = ()
     lost: tuple[LostResults, ...] = ()
+    quality: Quality = Quality()

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from bot.watch.alerts import AlertRules, advice_lines, reason_lines
-from bot.watch.facts import JobFacts, Quote
+from bot.watch.facts import JobFacts, Quality, Quote
 from bot.watch.rates import Tally, Timing, duplicates_saved_usd
 from bot.watch.words import count, duration, listed, money, money_range, percent, unit_price, whole_percent
 
@@ -27,11 +27,14 @@ class Summary:
     time: str = ""
     duplicates: str = ""
     retries: str = ""
+    quality: str = ""
+    """What the quality gate found in pictures that were made."""
 
     @property
     def lines(self) -> tuple[str, ...]:
         """Everything below the headline, in reading order, without empty lines."""
-        middle = (*self.reasons, self.others, self.cost, self.time, self.duplicates, self.retries)
+        made = (self.quality, self.cost, self.time, self.duplicates, self.retries)
+        middle = (*self.reasons, self.others, *made)
         return tuple(line for line in (*middle, *self.what_to_do) if line)
 
 
@@ -47,6 +50,7 @@ def summarise(facts: JobFacts, now: datetime, rules: AlertRules | None = None) -
         time=_time(facts.timing, now, facts.tally.finished),
         duplicates=_duplicates(facts.tally),
         retries=_retries(facts.tally),
+        quality=_quality(facts.quality),
     )
 
 
@@ -114,6 +118,18 @@ def _time(timing: Timing, now: datetime, finished: bool) -> str:
     over = timing.overrun(now)
     judged = f"{duration(over)} longer than" if over > timedelta() else "within the"
     return f"{took}, {judged} {'the ' if over > timedelta() else ''}{duration(timing.window)} expected."
+
+
+def _quality(quality: Quality) -> str:
+    """“3 flagged by the quality gate: 2 nearly one colour, 1 looks like another row.”"""
+    said = []
+    if quality.flagged:
+        found = ", ".join(f"{number:,} {words}" for words, number in quality.found)
+        said.append(f"{quality.flagged:,} flagged by the quality gate: {found}.")
+    if quality.again:
+        again = count(quality.again, "picture was", "pictures were")
+        said.append(f"{again} made again for it.")
+    return " ".join(said)
 
 
 def _duplicates(tally: Tally) -> str:

@@ -62,6 +62,7 @@ def test_a_delivered_file_has_no_private_data_and_keeps_the_label_of_its_origin(
 def test_a_size_of_ones_own_is_a_preset(text: str) -> None:
     preset = find(text)
     assert preset.size == Size(1200, 800)
+    assert find(preset.name) == preset
     ending = text.strip().lower().rpartition(".")[2]
     assert preset.format == {"webp": "webp", "png": "png"}.get(ending, "jpeg")
 
