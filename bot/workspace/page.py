@@ -265,7 +265,9 @@ class Page:
         if scene is None:
             return PlainTextResponse("No such person, or in no conversation.", status_code=404)
         self._read(scene)
-        people = [{"name": user.name, "label": user.real_name} for user in self._site.state.users.values()]
+        state = self._site.state
+        people = [{"name": user.name, "label": user.real_name} for user in [*scene.people, scene.bot]]
+        people += [{"name": g.handle, "label": g.name} for g in state.groups.values() if not g.deleted]
         offers = {"commands": self._site.commands, "people": people}
         html = self._templates.get_template("page.html").render(scene=scene, offers=offers)
         return HTMLResponse(html, headers=_HEADERS)

@@ -16,6 +16,7 @@ def slack() -> Iterator[Workspace]:
         yield workspace
         for closing in CLOSING:
             closing.join()
+        assert workspace.objections == [], "Slack's own SDK models find fault with what was sent"
 
 
 @pytest.fixture

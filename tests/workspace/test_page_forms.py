@@ -254,6 +254,31 @@ def test_a_forms_menu_and_thumbs_can_be_clicked(page: Page, bot: Bot) -> None:
     assert (told[0]["selected_option"]["value"], told[1]["value"]) == ("before and after", "bad")
 
 
+@pytest.mark.parametrize("width", [1280, 390])
+def test_a_menu_opens_where_there_is_room(page: Page, bot: Bot, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 700})
+    names = ("Only what failed", "Only what waits for me", "Everything", "Before and after")
+    menu = {"type": "overflow", "action_id": "more", "options": [option(name) for name in names]}
+    right = section("A menu at the right") | {"accessory": menu}
+    where = post(bot, right, acts(menu, button("go")), text="Menus")
+    for index in range(2):
+        summary = message(page, where).locator("[data-overflow]").nth(index)
+        summary.click()
+        shown = message(page, where).locator("details[open] .menu")
+        for name in names:
+            expect(shown.get_by_role("button", name=name)).to_be_in_viewport(ratio=1)
+        assert sticks_out(page) == []
+        summary.click()
+
+
+def test_groups_are_suggested(page: Page, bot: Bot) -> None:
+    page.locator("#composer textarea").press_sequentially("ask @bra")
+    expect(page.locator("#composer .suggest")).to_contain_text("Brand team")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.locator("#stream .message").last).to_contain_text("ask @brand-team")
+
+
 HOME_SHOWN = ("2 jobs", "Spent this month")
 
 

@@ -111,9 +111,22 @@ const Pickers = {
   },
 };
 
+/** Open a menu to the side, and up or down, where there is room for it. */
+function fit(menu) {
+  menu.removeAttribute("style");
+  const shown = menu.getBoundingClientRect();
+  const pane = menu.closest(".modal-body, .stream")?.getBoundingClientRect();
+  if (!pane) return;
+  if (shown.left < pane.left + 4) Object.assign(menu.style, { left: 0, right: "auto" });
+  if (shown.bottom > pane.bottom && shown.top - shown.height > pane.top + 40) {
+    Object.assign(menu.style, { top: "auto", bottom: "calc(100% + 4px)" });
+  }
+}
+
 document.addEventListener(
   "toggle",
   ({ target }) => {
+    if (target.matches?.("details.overflow[open]")) fit(target.querySelector(".menu"));
     if (!target.matches?.(".picker")) return;
     if (target.open) Pickers.opened(target);
     else Pickers.closed(target);
