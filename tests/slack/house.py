@@ -211,3 +211,13 @@ def buttons(message: Json) -> list[str]:
         if block["type"] == "actions"
         for element in block["elements"]
     ]
+
+
+def labels(message: Json) -> dict[str, str]:
+    """What each button says, by action id."""
+    return {
+        element["action_id"]: element["text"]["text"]
+        for block in message.get("blocks", [])
+        if block["type"] == "actions"
+        for element in block["elements"]
+    }
