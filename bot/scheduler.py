@@ -31,6 +31,7 @@ EVERY_SECONDS: Mapping[str, float] = {
     "finish": 1,
     "attend": 2,
     "schedule": 5,
+    "home": 5,
     "inbox": 0.3,
     "announce": 1,
 }

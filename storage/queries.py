@@ -11,6 +11,7 @@ from sqlalchemy import and_, func, or_, select
 
 from storage.findings import Findings
 from storage.health import Health
+from storage.personal import Personal
 from storage.reading import PAGE, record_of
 from storage.records import Attempt, Event, Item, Job, Ledger, Row, Submission
 from storage.states import FINAL_ITEMS, LIVE_SUBMISSIONS, ItemState, JobState, SubmissionState
@@ -43,7 +44,7 @@ class Clock:
     """From sending to answer, over attempts that made a picture."""
 
 
-class Queries(UnderWay, Health, Findings):
+class Queries(UnderWay, Health, Findings, Personal):
     """The reading side of the data store."""
 
     # --- jobs and rows -----------------------------------------------------------------------------

@@ -75,7 +75,7 @@ def _turned(block: Block, turn: int) -> Block:
     if block["type"] != "input":
         return block
     block["element"]["action_id"] = f"form_{name_of(block)}"
-    if turn:
+    if turn and name_of(block) != SHEET:  # an uploaded file cannot be put back
         block["block_id"] = f"{block['block_id']}~{turn}"
     return block
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import difflib
+import json
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 from bot.intake import command as c
 from bot.intake.options import Changes, CommandError
@@ -19,7 +22,9 @@ from bot.watch.words import money
 from storage.records import Preset
 
 EDIT = "preset_edit"
-"""Action id of the buttons that open the preset's form; the value is its name, or empty for a new one."""
+"""Action id of the buttons that open a preset's form. The value is channel/name: without a name it is a new
+one, without a channel it is that of the button.
+"""
 
 
 def fill(
@@ -125,13 +130,19 @@ def shown(ctx: Context, where: Where, name: str, *, saved: bool = False) -> Mess
     return b.message(b.escaped(f"{head} {use}"), body)
 
 
+def place_of(view: Mapping[str, Any]) -> tuple[Where, str]:
+    """The channel a preset's form is about, and the name the preset had; empty for a new one."""
+    kept = json.loads(view["private_metadata"])
+    return Where(kept["team"], kept["channel"], ""), str(kept["name"])
+
+
 def mention(who: str) -> str:
     """A person or a group, for mrkdwn."""
     return f"<!subteam^{who}>" if who.startswith("S") else b.person(who)
 
 
-def edit_button(name: str, text: str = "Edit") -> Block:
-    return b.button(text, EDIT, name)
+def edit_button(name: str, text: str = "Edit", channel: str = "") -> Block:
+    return b.button(text, EDIT, f"{channel}/{name}")
 
 
 def said_of(defaults: Defaults) -> str:
