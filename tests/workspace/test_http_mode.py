@@ -151,3 +151,16 @@ def test_a_failed_command_is_the_persons_to_repeat(signed: Signed) -> None:
     with pytest.raises(RefusedError, match="operation_timeout"):
         ben.command("#general", "/imgbatch")
     assert len(web.requests) == 2
+
+
+def test_options_load_over_http(signed: tuple[Workspace, Bot, Served, Person]) -> None:
+    _, bot, _, ben = signed
+    select = {"type": "external_select", "action_id": "model", "min_query_length": 0}
+    option = {"text": {"type": "plain_text", "text": "Cedar"}, "value": "cedar"}
+    bot.do["options"] = lambda ack, **_: ack(options=[option])
+    acts = {"type": "actions", "elements": [select]}
+    bot.client.chat_postMessage(channel="#campaigns", text="Which?", blocks=[acts])
+    seen = ben.wait_for_message("#campaigns", "Which?")
+    assert ben.suggestions(seen, "model", "") == [option]
+    ben.choose(seen, "model", "cedar", query="")
+    assert bot.bodies("action")[0]["actions"][0]["selected_option"] == option
