@@ -26,6 +26,7 @@ from bot.pipeline.rescue import clear_drafts
 from bot.pipeline.start import start
 from bot.runtime import Context, now
 from bot.scheduler import pipeline_ticks, ticking
+from bot.steer import WHO, decide_on_sample, show_sample
 from bot.terminal import fail, print_json
 from bot.watch.summary import Summary, summarise
 from bot.watch.words import count, duration
@@ -33,7 +34,7 @@ from providers import catalogue
 from providers.base import Lane
 from providers.catalogue import ModelCard
 from storage.records import Job, Row
-from storage.states import FINAL_ITEMS, ItemState, JobState
+from storage.states import ENDED_JOBS, FINAL_ITEMS, LIVING_JOBS, ItemState, JobState
 
 GLANCE_SECONDS = 0.2
 """How often the progress bar looks at the data store."""
@@ -41,7 +42,7 @@ GLANCE_SECONDS = 0.2
 SHOWN_BAD_ROWS = 10
 """Bad rows printed; all of them are in results.csv."""
 
-UNFINISHED = (JobState.PLANNED, JobState.RUNNING, JobState.CANCELLING)
+UNFINISHED = (JobState.PLANNED, *LIVING_JOBS)
 
 err = Console(stderr=True, highlight=False)
 
@@ -52,6 +53,9 @@ class RunOptions:
 
     out: Path | None
     ask: bool
+    """Somebody is there to answer."""
+    yes: bool
+    """Every question is answered beforehand."""
     strict: bool
     again: bool
     as_json: bool
@@ -77,17 +81,23 @@ def run_sheet(wanted: Wanted, options: RunOptions) -> int:
         else:
             err.print(f"Job {job.id} of the same sheet and options is unfinished: going on with it.")
         if job.state is JobState.PLANNED:
-            start(ctx, job, now())
+            start(ctx, job, now(), person=WHO, pilot=job.spec.get("pilot") or 0)
+        elif job.state is JobState.PAUSED:
+            ctx.store.resume_job(job.id, now(), WHO)
+        folder = options.out or Path("pictures") / job.id
         try:
-            _work(ctx, job.id)
+            while (job := _work(ctx, job.id)).state is JobState.PILOT_REVIEW:
+                show_sample(ctx, job, folder)
+                if not decide_on_sample(ctx, job, ask=options.ask, yes=options.yes):
+                    return 0
         except KeyboardInterrupt:
             err.print(f"Stopped. The same command goes on with job {job.id}; nothing is paid twice.")
             raise
-        return _deliver(ctx, job.id, options)
+        return _deliver(ctx, job, folder, options)
 
 
-def _work(ctx: Context, job_id: str) -> None:
-    """Tick until the job has ended; stopping is safe at any moment."""
+def _work(ctx: Context, job_id: str) -> Job:
+    """Tick until the job has ended or its sample is made; stopping is safe at any moment."""
     told: set[str] = set()
     idle = threading.Event()
     columns = (
@@ -105,21 +115,21 @@ def _work(ctx: Context, job_id: str) -> None:
             counts = ctx.queries.counts(job_id)
             ended = sum(counts.get(state, 0) for state in FINAL_ITEMS)
             missed = ended - counts.get(ItemState.STORED, 0)
-            note = f"{missed} not made" if missed else ""
+            notes = [f"{missed} not made"] if missed else []
+            if job.state is JobState.PAUSED:
+                notes.append(f"paused; `imgbatch resume {job_id}` lets it go on")
+            note = ", ".join(notes)
             bar.update(task, completed=ended, total=sum(counts.values()), note=note)
             for incident in ctx.notices.incidents():
                 if incident.key not in told and incident.job_id in (job_id, None):
                     told.add(incident.key)
                     bar.console.print(f"[bold yellow]![/] {escape(incident.headline)}")
-            if job.state in (JobState.FINISHED, JobState.CANCELLED):
-                return
+            if job.state in ENDED_JOBS or job.state is JobState.PILOT_REVIEW:
+                return job
             idle.wait(GLANCE_SECONDS)
 
 
-def _deliver(ctx: Context, job_id: str, options: RunOptions) -> int:
-    job = ctx.queries.job(job_id)
-    assert job is not None
-    folder = options.out or Path("pictures") / job_id
+def _deliver(ctx: Context, job: Job, folder: Path, options: RunOptions) -> int:
     write_pictures(ctx, job, folder)
     with (folder / "results.csv").open("w", encoding="utf-8-sig", newline="") as file:
         write_results(ctx, job, file)
@@ -189,7 +199,9 @@ def _print_plan(plan: Plan, bad: list[Row]) -> None:
         _print_below(f"{number:,} with {name}")
     for lane, quote in plan.quotes.items():
         chosen = " (chosen)" if lane is plan.lane else ""
-        _print_below(f"{lane}{chosen}: {price_words(quote)}, usually about {_about(quote.seconds)}")
+        rushed = plan.rushed if lane is plan.lane else None
+        at_most = f", at most {price_words(rushed)} if it has to be rushed" if rushed else ""
+        _print_below(f"{lane}{chosen}: {price_words(quote)}{at_most}, usually about {_about(quote.seconds)}")
     for warning in plan.warnings:
         _print_below(f"note: {warning}")
     for row in bad:

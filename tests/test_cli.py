@@ -101,6 +101,38 @@ def test_run_makes_the_pictures_the_results_and_the_report(folder: Path) -> None
     assert json.loads(proof.stdout)["holds"] is True
 
 
+def test_a_sample_is_made_and_shown_and_the_same_command_makes_the_rest(folder: Path) -> None:
+    (folder / "p.csv").write_text("name\n" + "\n".join(f"mug {n}" for n in range(5)) + "\n")
+    command = ("run", "p.csv", "-t", "a {{ name }}", "--size", "256x256", "--pilot", "2", "--out", "out")
+    first = imgbatch(folder, *command)
+    assert first.returncode == 0, first.stderr
+    assert "2 of 2 pictures came out" in first.stderr
+    assert "waits: the same command with --yes makes the rest" in first.stderr
+    assert [file.name for file in (folder / "out").iterdir()] == ["sample-001.jpg"]
+    (job,) = json.loads(imgbatch(folder, "jobs", "--json").stdout)
+    assert (job["state"], job["stored"]) == ("pilot_review", 2)
+    refused = imgbatch(folder, "pause", job["job"])
+    assert refused.returncode == 2
+    assert "is waiting for a word on its sample; it cannot be paused now" in refused.stderr
+    rest = imgbatch(folder, *command, "--yes", "--json")
+    assert rest.returncode == 0, rest.stderr
+    assert json.loads(rest.stdout)["stored"] == 5
+
+
+def test_a_job_is_cancelled_by_name_and_a_wrong_name_is_told(folder: Path) -> None:
+    (folder / "p.csv").write_text("name\n" + "\n".join(f"mug {n}" for n in range(3)) + "\n")
+    imgbatch(folder, "run", "p.csv", "-t", "a {{ name }}", "--size", "256x256", "--pilot", "1")
+    (job,) = json.loads(imgbatch(folder, "jobs", "--json").stdout)
+    done = imgbatch(folder, "cancel", job["job"])
+    assert "is cancelled: 2 pictures will not be made" in done.stdout
+    again = quickly(folder, "resume", job["job"])
+    assert again.returncode == 2
+    assert "cannot be resumed now" in again.stderr
+    wrong = quickly(folder, "cancel", "nobody")
+    assert wrong.returncode == 2
+    assert "There is no job “nobody”" in wrong.stderr
+
+
 def test_strict_starts_nothing_when_a_row_is_bad(folder: Path) -> None:
     done = imgbatch(folder, "run", "s.csv", "-t", "a {{ name }}", "--strict")
     assert done.returncode == 2
