@@ -20,10 +20,14 @@ COLOUR_LEVELS: Final = 10
 """Of 256: the most any of the 16 fields may differ in any channel. Saved anew: 2; navy or black: 15."""
 
 REMEMBERED: Final = 20_000
-"""Pictures of a job that a new one is compared with, the newest: bounds time (about 2 ms each) and memory."""
+"""Pictures of a job that a new one is compared with, the newest: bounds time (1 to 2 ms each) and memory."""
 
 _STRUCTURE_DIGITS: Final = 16
 _COLOUR_SIDE: Final = 4
+_MIDDLE_FIRST: Final = tuple(
+    3 * field + channel for field in (5, 6, 9, 10, *range(5), 7, 8, *range(11, 16)) for channel in range(3)
+)
+"""The order in which colour bytes are compared: products differ in the middle, on one ground."""
 
 
 class Distance(NamedTuple):
@@ -78,7 +82,7 @@ class Seen:
         for kept, kept_colours, other, key in self._kept:
             if (kept ^ structure).bit_count() > STRUCTURE_BITS or other == row:
                 continue
-            if _colour(kept_colours, colours) <= COLOUR_LEVELS:
+            if _near(kept_colours, colours):
                 return other, key
         return None
 
@@ -91,7 +95,15 @@ def _parts(phash: str) -> tuple[int, bytes]:
     colours = bytes.fromhex(phash[_STRUCTURE_DIGITS:])
     if len(colours) != 3 * _COLOUR_SIDE**2:
         raise ValueError(f"“{phash[:20]}…” is no fingerprint")
-    return int(phash[:_STRUCTURE_DIGITS], 16), colours
+    return int(phash[:_STRUCTURE_DIGITS], 16), bytes(map(colours.__getitem__, _MIDDLE_FIRST))
+
+
+def _near(a: bytes, b: bytes) -> bool:
+    """Whether no field differs too much; most pairs are told apart by the first bytes."""
+    for one, other in zip(a, b, strict=True):  # noqa: SIM110  # `all` with a generator takes twice as long
+        if abs(one - other) > COLOUR_LEVELS:
+            return False
+    return True
 
 
 def _colour(a: bytes, b: bytes) -> int:

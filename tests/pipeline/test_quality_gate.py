@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -13,10 +14,12 @@ from typing import Any
 import pytest
 from PIL import Image, ImageFilter
 
-from bot.intake.spec import JobSpec
+from bot.pipeline.attend import facts
 from bot.pipeline.create import SPEC
-from bot.pipeline.export import audit
+from bot.pipeline.export import audit, report, write_results
+from bot.pipeline.inspection import Gate
 from bot.runtime import Context
+from bot.watch.summary import summarise
 from providers import catalogue
 from providers.base import (
     Answered,
@@ -33,7 +36,7 @@ from providers.base import (
 from providers.drawing import draw
 from providers.sketch import Sketch
 from storage.records import Item, Job
-from storage.states import ItemState, JobState
+from storage.states import ItemState
 from tests.parts import QUICK, TestClock, make_context, run_to_end, sheet, started
 
 PRICE = Decimal("0.10")
@@ -284,11 +287,31 @@ class TestSwitch:
             assert "of its border is #ffffff" in flags(ctx, job)["sku-1"][0]
 
 
+def test_it_is_reported_apart_from_success_and_in_results_csv(tmp_path: Path) -> None:
+    with moody(tmp_path, {"boot": ["blank"] * 9, "lamp": ["soft"]}) as (ctx, _):
+        job = run(ctx, tmp_path)
+        summary = summarise(facts(ctx, job), ctx.clock())
+        assert summary.headline == "All 6 pictures are ready"
+        assert summary.quality == (
+            "1 flagged by the quality gate: 1 nearly one colour. 2 pictures were made again for it."
+        )
+        assert summary.quality in summary.lines
+        told = report(ctx, job, ctx.clock())
+        assert (told["success_rate"], told["flagged"], told["made_again"]) == (1.0, 1, 2)
+        out = io.StringIO()
+        write_results(ctx, job, out)
+        rows = list(csv.DictReader(io.StringIO(out.getvalue())))
+        assert [row["flags"] for row in rows] == ["", "nearly one colour", "", "", "", ""]
+        assert [row["status"] for row in rows] == ["stored"] * 6
+
+
 def test_after_a_restart_look_alikes_of_before_are_still_known(tmp_path: Path) -> None:
-    with moody(tmp_path, {"lamp": ["same"] * 9, "boot": ["same"]}) as (ctx, _):
+    with moody(tmp_path, {}, quality_retries=0) as (ctx, _):
         job = run(ctx, tmp_path, ["blue boot"])
-        known = ctx.queries.fingerprints(job.id, 10)
-        assert [(row, key) for row, key, _ in known] == [(1, "sku-1")]
+        (boot,) = items(ctx, job)
+    with moody(tmp_path, {}, quality_retries=0) as (ctx, _):
+        twin = replace(boot, row=7, key="sku-7")
+        values: dict[str, Any] = {"phash": boot.phash, "flags": []}
+        assert Gate(ctx, job).judge(twin, values) is None  # no tries here: it stays, with its flag
+        assert values["flags"] == ["looks_like: looks like row 1 (sku-1)"]
         assert ctx.queries.judged(job.id) == (1, 0)
-    assert JobSpec().quality_gate is None
-    assert job.state is JobState.FINISHED
