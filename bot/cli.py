@@ -29,6 +29,7 @@ app = typer.Typer(
 Sheet = Annotated[
     Path, typer.Argument(help="A CSV, TSV or XLSX file, one product a row.", show_default=False)
 ]
+JobArgument = Annotated[str, typer.Argument(help="The job's id.", show_default=False)]
 TemplateOption = Annotated[
     str | None, typer.Option("--template", "-t", help="Prompt with {{ column }} in it, or @FILE.")
 ]
@@ -41,11 +42,21 @@ SizeOption = Annotated[str | None, typer.Option(help="Size to deliver, WIDTHxHEI
 QualityOption = Annotated[str | None, typer.Option(help="The model's quality word, e.g. low, medium, high.")]
 BackgroundOption = Annotated[str | None, typer.Option(help="opaque or transparent, where the model can.")]
 VariantsOption = Annotated[int, typer.Option(min=1, max=20, help="Pictures for each prompt.")]
-LaneOption = Annotated[Lane, typer.Option(help="batch: half price, hours. live: now.")]
+LaneOption = Annotated[
+    Lane,
+    typer.Option(help="batch: half price, hours. live: now.", parser=lambda t: _lane(t), metavar="LANE"),
+]
 OffPeakOption = Annotated[bool, typer.Option("--off-peak", help="Send nothing before the off-peak hours.")]
 ChunkOption = Annotated[
     int | None,
     typer.Option(min=1, help="At most so many pictures a submission; the vendor's limit without it."),
+]
+DeadlineOption = Annotated[
+    str | None,
+    typer.Option(help="When the pictures are wanted: “Friday 09:00”, “18:00 +02:00” (else UTC)."),
+]
+RushOption = Annotated[
+    bool, typer.Option("--rush", help="Pay the live lane for what would miss the deadline.")
 ]
 BudgetOption = Annotated[str | None, typer.Option(help="Refuse the job if it may cost more, in USD.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else on standard output.")]
@@ -83,7 +94,12 @@ def run(
     budget: BudgetOption = None,
     off_peak: OffPeakOption = False,
     chunk: ChunkOption = None,
+    deadline: DeadlineOption = None,
+    rush: RushOption = False,
     out: Annotated[Path | None, typer.Option(help="Folder for the pictures; default pictures/JOB.")] = None,
+    pilot: Annotated[
+        int | None, typer.Option(min=1, max=1000, help="Make so many as a sample first, show it, and ask.")
+    ] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Start without asking.")] = False,
     strict: Annotated[bool, typer.Option(help="Do not start if any row is bad.")] = False,
     again: Annotated[bool, typer.Option(help="Begin anew though the same job is unfinished.")] = False,
@@ -97,10 +113,11 @@ def run(
     from bot.run import RunOptions, run_sheet
 
     wanted = _wanted(
-        sheet, template, provider, model, size, quality, background, variants, lane, budget, off_peak, chunk
-    )
+        sheet, template, provider, model, size, quality, background, variants, lane, budget, off_peak, chunk,
+        deadline, rush, pilot,
+    )  # fmt: skip
     options = RunOptions(
-        out=out, ask=not yes and sys.stdin.isatty(), strict=strict, again=again, as_json=as_json
+        out=out, ask=not yes and sys.stdin.isatty(), yes=yes, strict=strict, again=again, as_json=as_json
     )
     raise typer.Exit(_guarded(run_sheet, wanted, options))
 
@@ -119,21 +136,52 @@ def plan(
     budget: BudgetOption = None,
     off_peak: OffPeakOption = False,
     chunk: ChunkOption = None,
+    deadline: DeadlineOption = None,
+    rush: RushOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Say what a job would do and cost. Sends nothing, spends nothing, keeps nothing."""
     from bot.run import show_plan
 
     wanted = _wanted(
-        sheet, template, provider, model, size, quality, background, variants, lane, budget, off_peak, chunk
-    )
+        sheet, template, provider, model, size, quality, background, variants, lane, budget, off_peak, chunk,
+        deadline, rush,
+    )  # fmt: skip
     raise typer.Exit(_guarded(show_plan, wanted, as_json))
 
 
 @app.command()
-def audit(
-    job: Annotated[str, typer.Argument(help="The job's id.", show_default=False)], as_json: JsonOption = False
-) -> None:
+def pause(job: JobArgument) -> None:
+    """Send nothing more of a job; what is at the provider is awaited and kept."""
+    _steer("pause", job)
+
+
+@app.command()
+def resume(job: JobArgument) -> None:
+    """Let a paused job go on."""
+    _steer("resume", job)
+
+
+@app.command()
+def cancel(job: JobArgument) -> None:
+    """End a job: what has not been sent is not made, what is made is kept."""
+    _steer("cancel", job)
+
+
+@app.command()
+def rush(job: JobArgument) -> None:
+    """Approve the live lane for what would miss the job's deadline."""
+    _steer("rush", job)
+
+
+def _steer(verb: str, job: str) -> None:
+    from bot.steer import steer
+
+    raise typer.Exit(_guarded(steer, verb, job))
+
+
+@app.command()
+def audit(job: JobArgument, as_json: JsonOption = False) -> None:
     """Show a job's ledger: is every row accounted for?"""
     from bot.run import show_audit
 
@@ -238,7 +286,11 @@ def _wanted(
     budget: str | None,
     off_peak: bool,
     chunk: int | None,
+    deadline: str | None,
+    rush: bool,
+    pilot: int | None = None,
 ) -> Any:
+    from bot.intake.deadline import check_deadline
     from bot.intake.options import is_route, read_route
     from bot.intake.spec import JobSpec
     from bot.pipeline.create import Wanted
@@ -260,6 +312,9 @@ def _wanted(
             variants=variants,
             lane=lane,
             budget_usd=_dollars(budget),
+            deadline=check_deadline(deadline) if deadline else None,
+            rush=rush,
+            pilot=pilot,
         )
     except ValueError as problem:
         fail(str(problem))
@@ -270,6 +325,13 @@ def _wanted(
         requested_by="command line",
         files=lambda name: sheet.parent / Path(name).name,
     )
+
+
+def _lane(text: str) -> Lane:
+    try:
+        return Lane(text.lower())
+    except ValueError:
+        raise typer.BadParameter(f"“{text}” is not a lane; write batch or live.") from None
 
 
 def _template(text: str | None) -> str | None:

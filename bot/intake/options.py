@@ -20,7 +20,7 @@ from bot.imaging.quality import Checks
 from bot.intake.deadline import check_deadline
 from bot.intake.records import quoted
 from bot.intake.rows import BACKGROUNDS, check_size, check_variants
-from bot.intake.spec import JobSpec
+from bot.intake.spec import CHEAPEST, JobSpec
 from providers.base import Lane, Size
 
 __all__ = ["Changes", "CommandError", "parse_options", "typed"]
@@ -128,6 +128,11 @@ def _models(text: str) -> str:
 
 def _lower_word(text: str) -> str:
     return _word(text.lower())
+
+
+def is_route(text: str) -> bool:
+    """Whether what stands for a provider names several, or leaves the choice to the price."""
+    return "," in text or text.strip().lower() == CHEAPEST
 
 
 def read_route(text: str) -> tuple[str, ...]:
@@ -345,7 +350,7 @@ def _read(found: re.Match[str]) -> tuple[str, Any, int] | None:
         value, end = trimmed or value, end - (len(value) - len(trimmed) if trimmed else 0)
     elif found["double"] is not None:
         value = re.sub(r"\\([\"\\])", r"\1", value)
-    if name == "provider" and "," in value:
+    if name == "provider" and is_route(value):
         name = "route"
     try:
         return name, _READ[name](value), end

@@ -8,6 +8,9 @@ from decimal import Decimal
 
 from providers.base import Lane, Size
 
+CHEAPEST = "cheapest"
+"""In a route: the lowest price goes first, whatever the order of the names."""
+
 
 @dataclass(frozen=True, slots=True)
 class JobSpec:
@@ -34,7 +37,9 @@ class JobSpec:
     """Make so many pictures first, as a sample a person looks at; None: nobody asked for one beforehand."""
     title: str = ""
     route: tuple[str, ...] = ()
-    """Providers in the order wanted: each picture is made by the first that can make it and works."""
+    """Providers in the order wanted: each picture is made by the first that can make it and works. With the
+    word `cheapest` among them, by the one that asks least for it; with that word alone, of all there are.
+    """
     off_peak: bool = False
     """Nothing is sent before the operator's off-peak hours begin."""
     chunk: int | None = None

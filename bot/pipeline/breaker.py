@@ -52,6 +52,12 @@ ALIVE = frozenset({MADE, FailureKind.CONTENT_POLICY.value, FailureKind.MALFORMED
 PROBES = 3
 """Pictures that go out to a provider, in each lane, to see whether it works again."""
 
+HEALTHY = 0.8
+"""A provider of whose recent answers fewer than this share were pictures comes later in a route."""
+
+REMEMBERED = timedelta(hours=6)
+"""How long answers are held against a provider in a plan: batches answer hours apart."""
+
 STEADY = timedelta(minutes=2)
 """A batch taken so long ago, and not rejected since, shows that there is money again: batches are taken first
 and checked against the account afterwards.
@@ -148,6 +154,13 @@ def trouble(found: Recent, policy: Policy) -> Trouble | None:
             UNREACHABLE, f"it has not taken a submission {count(found.most_tries, 'time')} in a row"
         )
     return None
+
+
+def poorly(found: Recent, policy: Policy) -> str | None:
+    """Why a provider that works is better asked after others: as `trouble`, with `HEALTHY` as the floor."""
+    if found.samples < policy.breaker_samples or found.made >= HEALTHY * found.samples:
+        return None
+    return f"{found.made} of its last {found.samples} answers were pictures"
 
 
 def verdict(kind: str, probing: Probing, now: datetime) -> Verdict:

@@ -16,7 +16,7 @@ from bot.intake.rows import read_rows
 from bot.intake.sheet import Sheet, SheetError, open_sheet
 from bot.intake.spec import BadRow, JobSpec, Wish
 from bot.intake.template import Template, TemplateError, compile_template
-from bot.pipeline.breaker import Standing, standing
+from bot.pipeline.health import behind
 from bot.pipeline.plan import Plan, PlanError
 from bot.pipeline.planner import Planner
 from bot.runtime import Context
@@ -227,9 +227,8 @@ def _open(
     except TemplateError as problem:
         problems.append(str(problem))
     try:
-        pauses = ctx.notices.pauses()
-        resting = [name for name, pause in pauses.items() if standing(pause, now) is Standing.OPEN]
-        planner = Planner(job_id, wanted.spec, cards, ctx.policy, now, resting)
+        late = behind(ctx, now) if wanted.spec.route else {}
+        planner = Planner(job_id, wanted.spec, cards, ctx.policy, now, late)
     except PlanError as problem:
         problems.append(str(problem))
     if problems or sheet is None or planner is None:

@@ -9,10 +9,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Any
 
 from bot.config import Policy
@@ -71,11 +72,11 @@ class Planner:
         cards: Cards,
         policy: Policy,
         now: datetime,
-        resting: Collection[str] = (),
+        behind: Mapping[str, routing.Behind] = MappingProxyType({}),
     ) -> None:
         """Raises PlanError if the job as a whole names a provider, model or lane that cannot be used.
 
-        `resting`: providers that are left alone at present; a route comes to them last.
+        `behind`: providers that do poorly or are paused at present; a route comes to them last.
         """
         self._job_id = job_id
         self._spec = spec
@@ -89,7 +90,7 @@ class Planner:
         self._chosen: dict[tuple[str | None, str | None], ModelCard] = {}
         self._lists: dict[tuple[str | None, str | None], list[ModelCard]] = {}
         self._deadline = self._wanted_by()
-        self._route = [n for n in spec.route if n not in resting] + [n for n in spec.route if n in resting]
+        self._behind = behind
         self.default = self._first_of_route() if spec.route else self._compared(spec.provider, spec.model)[0]
         most = self.default.limits.items_per_submission
         if spec.chunk and spec.chunk > most and self.default.lane_for(spec.lane) is Lane.BATCH:
@@ -114,19 +115,30 @@ class Planner:
     def _first_of_route(self) -> ModelCard:
         """The model a picture without wishes of its own is made by."""
         spec = self._spec
-        for name in spec.route:
+        names = routing.meant(spec.route, self._cards)
+        for name in names:
             if name not in self._cards:
                 known = ", ".join(self._cards) or "none"
                 raise PlanError(f"There is no provider “{name}” here; set up are: {known}. {OTHERS}")
-        if spec.model and not any(spec.model in self._cards[name] for name in spec.route):
+        if spec.model and not any(spec.model in self._cards[name] for name in names):
             raise PlanError(
-                f"None of {', '.join(spec.route)} has a model “{spec.model}”; leave it out, or name one model"
+                f"None of {', '.join(names)} has a model “{spec.model}”; leave it out, or name one model"
             )
-        need = routing.Need("any", spec.lane, spec.size, 0, spec.background, spec.quality, spec.model)
-        choice = routing.choose(self._route, self._cards, need, self._today)
+        return self._by_route(self._plain).card
+
+    @property
+    def _plain(self) -> routing.Need:
+        """What a picture without wishes of its own needs."""
+        spec = self._spec
+        return routing.Need("any", spec.lane, spec.size, 0, spec.background, spec.quality, spec.model)
+
+    def _by_route(self, need: routing.Need) -> routing.Choice:
+        """Raises PlanError with what each provider of the route says against it."""
+        route, cards, today = self._spec.route, self._cards, self._today
+        choice = routing.choose(route, cards, need, today, behind=self._behind)
         if choice is None:
-            raise PlanError("; ".join(routing.objections(self._route, self._cards, need, self._today)))
-        return choice.card
+            raise PlanError("; ".join(routing.objections(route, cards, need, today)))
+        return choice
 
     def _routed(self, wish: Wish) -> ModelCard:
         spec = self._spec
@@ -139,9 +151,7 @@ class Planner:
             quality=wish.quality or spec.quality,
             model=spec.model,
         )
-        choice = routing.choose(self._route, self._cards, need, self._today)
-        if choice is None:
-            raise PlanError("; ".join(routing.objections(self._route, self._cards, need, self._today)))
+        choice = self._by_route(need)
         if choice.quality != need.quality and need.quality is not None:
             own = f"its own, {choice.quality}, is used" if choice.quality else "it is left out"
             self._totals.warnings.setdefault(
@@ -337,10 +347,12 @@ class Planner:
     def _conditions(self) -> list[str]:
         spec, policy = self._spec, self._policy
         said = []
-        if len(spec.route) > 1:
+        if spec.route:
+            said += routing.explained(spec.route, self._cards, self._plain, self._today, self._behind)
+        if len(names := routing.meant(spec.route, self._cards)) > 1 and spec.route:
             said.append(
-                f"If {spec.route[0]} stops working, what is not yet sent goes on to the next of "
-                f"{', '.join(spec.route)}: the cost may differ from this quote."
+                f"If {self.default.provider} stops working, what is not yet sent goes on to the next of "
+                f"{', '.join(names)}: the cost may differ from this quote."
             )
         if spec.off_peak:
             begins, ends = f"{policy.off_peak_from:%H:%M}", f"{policy.off_peak_until:%H:%M}"

@@ -11,7 +11,6 @@ from bot.pipeline import routing
 from bot.pipeline.attend import paused_key
 from bot.pipeline.breaker import (
     LASTING,
-    MADE,
     PROBES,
     SPEAKING,
     Standing,
@@ -23,6 +22,7 @@ from bot.pipeline.breaker import (
     window,
 )
 from bot.pipeline.budget import room
+from bot.pipeline.health import answers_since
 from bot.runtime import Context
 from bot.watch.alerts import Rule, Severity
 from bot.watch.words import count, listed, unit_price
@@ -32,9 +32,6 @@ from storage.states import SENDING_JOBS, StaleTransitionError
 
 PAGE = 500
 """Items looked at together; bounds memory."""
-
-ANSWERS = 5000
-"""Newest answers of all providers looked at together."""
 
 
 def reroute(ctx: Context, now: datetime) -> int:
@@ -51,9 +48,10 @@ def reroute(ctx: Context, now: datetime) -> int:
     moved = 0
     for job in ctx.queries.jobs(SENDING_JOBS):
         route = list(job.spec.get("route") or ())
-        if any(name not in resting and name in ctx.providers for name in route):
+        names = routing.meant(route, ctx.providers) if route else []
+        if any(name not in resting and name in ctx.providers for name in names):
             for name in shut:
-                if name in route:
+                if name in names:
                     left = _leave(ctx, job, route, pauses[name], resting, probes[name], now)
                     probes[name] -= left.probes
                     moved += left.moved
@@ -74,9 +72,7 @@ def judge(ctx: Context, now: datetime) -> None:
     """Open, renew and close the breakers."""
     pauses = ctx.notices.pauses()
     since = now - window(ctx.policy)
-    answers: dict[str, list[tuple[str, datetime]]] = {}
-    for name, outcome, at in ctx.queries.recent_answers(since, [MADE, *SPEAKING], ANSWERS):
-        answers.setdefault(name, []).append((outcome, at))
+    answers = answers_since(ctx, since)
     away = ctx.queries.turned_away(since, SPEAKING)
     until = now + ctx.policy.pause
     for name in ctx.providers:

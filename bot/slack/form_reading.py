@@ -10,7 +10,7 @@ from bot.intake.deadline import check_deadline
 from bot.intake.glance import Glance, Preview, preview
 from bot.intake.options import MAX_BUDGET_USD, check_brand, read_route
 from bot.intake.rows import check_size
-from bot.intake.spec import JobSpec
+from bot.intake.spec import CHEAPEST, JobSpec
 from bot.intake.template import TemplateError, compile_template
 from bot.slack import files, limits
 from bot.slack.draft import CHANNEL, MAPPED, MODEL, OFF_PEAK, SHEET, TEMPLATE, Draft
@@ -43,7 +43,7 @@ def spec_of(draft: Draft, providers: Mapping[str, Any]) -> JobSpec:
         except TemplateError as problem:
             errors[TEMPLATE] = str(problem)
     route = read("route", read_route) or ()
-    unknown = [name for name in route if name not in providers]
+    unknown = [name for name in route if name not in providers and name != CHEAPEST]
     if unknown:
         errors["route"] = f"There is no provider “{unknown[0]}” here; set up are: {', '.join(providers)}."
     provider, model = (None, None) if route else _model(draft, errors)

@@ -10,7 +10,9 @@ import pytest
 from pydantic import SecretStr
 
 from bot.pipeline.export import audit, report
+from bot.pipeline.pricing import Asked, quote
 from bot.pipeline.rounds import one_round
+from bot.pipeline.start import start
 from bot.runtime import Context, now
 from providers import catalogue
 from providers.base import Lane, Provider
@@ -21,10 +23,13 @@ from providers.simulators.gemini import GeminiSimulator
 from providers.simulators.openai import OpenAISimulator
 from storage.records import Job
 from storage.states import ItemState, SubmissionState
-from tests.parts import QUICK, make_context, run_to_end, run_until, sheet, started
+from tests.parts import QUICK, make_context, planned, run_to_end, run_until, sheet, started
 
 PAUSE = 0.02
 """Seconds the simulators get between two rounds."""
+
+PLAIN = replace(QUICK, quality_gate=False)
+"""Each picture is made once: small drawings resemble each other, and would be made again."""
 
 ROUTE = {"provider": None, "route": ("openai", "gemini")}
 
@@ -54,7 +59,13 @@ def providers(simulator: OpenAISimulator, second: GeminiSimulator) -> Iterator[d
 
 @pytest.fixture
 def both(tmp_path: Path, providers: dict[str, Provider]) -> Iterator[Context]:
-    with make_context(tmp_path / "data", providers) as context:
+    with make_context(tmp_path / "data", providers, policy=PLAIN) as context:
+        yield context
+
+
+@pytest.fixture
+def ctx(tmp_path: Path, openai: OpenAI) -> Iterator[Context]:
+    with make_context(tmp_path / "data", {"openai": openai}, policy=PLAIN) as context:
         yield context
 
 
@@ -141,7 +152,8 @@ def test_a_move_that_the_budget_does_not_bear_is_not_made(
         next(card for card in both.providers[name].models.values() if not card.retired(now().date()))
         for name in ("gemini", "openai")
     )
-    here, there = (card.price(Lane.BATCH, card.default_size, None) for card in (cheap, dear))
+    asked = Asked.of("mug number 0")
+    here, there = (quote(card, Lane.BATCH, card.default_size, None, asked) for card in (cheap, dear))
     assert here is not None
     assert there is not None
     assert there.high > here.high
@@ -192,7 +204,7 @@ def test_a_probe_that_fails_begins_the_pause_anew_and_tells_nobody_again(
     ctx: Context, simulator: OpenAISimulator, tmp_path: Path
 ) -> None:
     simulator.faults.error_rate = 1
-    patient = replace(QUICK, attempts=20)
+    patient = replace(PLAIN, attempts=20)
     object.__setattr__(ctx, "policy", patient)
     job = started(ctx, mugs(tmp_path, 40), lane=Lane.LIVE)
     run_until(ctx, lambda: any(pause.kind == "outage" for pause in ctx.notices.pauses().values()))
@@ -208,6 +220,63 @@ def test_a_probe_that_fails_begins_the_pause_anew_and_tells_nobody_again(
     job = finish(ctx, job)
     assert report(ctx, job, ctx.clock())["stored"] == 40
     assert rules(ctx).count("provider-paused") == 1
+
+
+def try_again(ctx: Context) -> None:
+    """OpenAI had an outage, and the time it was left alone is over."""
+    ctx.notices.pause("openai", "outage", "3 of its last 20 answers were pictures", ctx.clock(), ctx.clock())
+
+
+def test_while_a_batch_is_tried_the_rest_of_a_routed_job_goes_on(
+    both: Context, simulator: OpenAISimulator, second: GeminiSimulator, tmp_path: Path
+) -> None:
+    simulator.faults.validating_seconds = 600  # the probe says nothing for a long time
+    job = planned(both, mugs(tmp_path, 12), **ROUTE)
+    try_again(both)
+    start(both, job, both.clock())
+    run_until(both, lambda: both.queries.counts(job.id).get(ItemState.STORED, 0) == 9)
+    assert made_by(both, job) == {"openai": 0, "gemini": 9}
+    (probe,) = both.queries.submissions(job.id, [SubmissionState.OPEN])
+    assert (probe.provider, probe.count) == ("openai", 3)
+    assert "openai" in both.notices.pauses(), "taken is not yet made"
+    simulator.faults.validating_seconds = 0.05
+    job = finish(both, job)
+    assert made_by(both, job) == {"openai": 3, "gemini": 9}
+    assert paid(simulator, second) == sorted(f"mug number {n}" for n in range(12)), "each once"
+    assert not both.notices.pauses()
+    assert rules(both) == ["provider-paused", "rerouted"], "told once each"
+
+
+def test_a_batch_that_is_tried_is_believed_before_it_ends(
+    both: Context, simulator: OpenAISimulator, tmp_path: Path
+) -> None:
+    simulator.faults.batch_seconds = 3
+    job = planned(both, mugs(tmp_path, 8), provider="openai")
+    try_again(both)
+    start(both, job, both.clock())
+    run_until(both, lambda: "openai" not in both.notices.pauses())
+    states = {sent.count: sent.state for sent in both.queries.submissions(job.id)}
+    assert states[3] is SubmissionState.OPEN, "it counts pictures and is not over"
+    simulator.faults.batch_seconds = 0.2
+    job = finish(both, job)
+    assert made_by(both, job) == {"openai": 8, "gemini": 0}
+    assert not moved(both, job), "a job without a route waits"
+
+
+def test_a_live_call_is_tried_beside_a_batch_that_takes_long(
+    ctx: Context, simulator: OpenAISimulator, tmp_path: Path
+) -> None:
+    simulator.faults.validating_seconds = 600
+    slow = planned(ctx, mugs(tmp_path, 4))
+    try_again(ctx)
+    start(ctx, slow, ctx.clock())
+    run_until(ctx, lambda: bool(ctx.queries.submissions(slow.id, [SubmissionState.OPEN])))
+    quick = finish(ctx, started(ctx, mugs(tmp_path, 5), lane=Lane.LIVE))
+    assert made_by(ctx, quick) == {"openai": 5}
+    assert not ctx.notices.pauses(), "its answer speaks for both lanes"
+    simulator.faults.validating_seconds = 0.05
+    assert made_by(ctx, finish(ctx, slow)) == {"openai": 4}
+    assert len(simulator.billed) == 9
 
 
 def test_an_off_peak_job_begins_in_the_night(

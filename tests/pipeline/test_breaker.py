@@ -14,6 +14,7 @@ from bot.pipeline.breaker import (
     Recent,
     Standing,
     Verdict,
+    poorly,
     recent,
     standing,
     trouble,
@@ -124,3 +125,17 @@ def test_money_is_there_when_a_batch_stays_taken(seconds: int, expected: Verdict
     assert verdict("quota", taken, START + timedelta(seconds=seconds)) is expected
     rejected = replace(taken, under_way=0, outcomes={"quota": 3})
     assert verdict("quota", rejected, START + timedelta(seconds=seconds)) is Verdict.FAILED
+
+
+@pytest.mark.parametrize(
+    ("found", "why"),
+    [
+        (Recent(made=10, failed=9), None),  # 19 samples are too few
+        (Recent(made=16, failed=4), None),  # 16 / 20 = 80%
+        (Recent(made=15, failed=5), "15 of its last 20 answers were pictures"),  # 75%
+        (Recent(made=12, failed=8), "12 of its last 20 answers were pictures"),  # poor, and not an outage
+    ],
+)
+def test_poorly(found: Recent, why: str | None) -> None:
+    assert poorly(found, POLICY) == why
+    assert trouble(found, POLICY) is None

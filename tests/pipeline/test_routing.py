@@ -9,10 +9,11 @@ from decimal import Decimal
 import pytest
 
 from bot.config import Policy
+from bot.intake.options import parse_options
 from bot.intake.spec import JobSpec, Wish
 from bot.pipeline.plan import PlanError
 from bot.pipeline.planner import Planner
-from bot.pipeline.routing import Need, choose, objections
+from bot.pipeline.routing import Behind, Need, choose, explained, objections
 from providers.base import Lane, Size
 from providers.catalogue import Limits, ModelCard, PricePoint
 from tests.parts import START
@@ -95,8 +96,9 @@ def test_why_nobody_can_is_said_for_each() -> None:
 
 
 def planner(resting: tuple[str, ...] = (), **options: object) -> Planner:
+    behind = {name: Behind(2, "it is paused") for name in resting}
     spec = replace(JobSpec(route=("north", "south")), **options)  # type: ignore[arg-type]
-    return Planner("j", spec, CARDS, Policy(), START, resting)
+    return Planner("j", spec, CARDS, Policy(), START, behind)
 
 
 def wish(prompt: str, row: int = 1, **changes: object) -> Wish:
@@ -143,3 +145,58 @@ def test_a_route_that_cannot_work_is_refused_as_a_whole(options: dict[str, objec
 def test_the_size_is_that_of_the_model_it_goes_to() -> None:
     (item,) = planner(size=Size(512, 512)).add([wish("a mug")])
     assert (item.size, item.made_size) == ("512x512", "1024x1024")
+
+
+PRICED = {
+    "dear": {"d": card("dear", "d", prices=(PricePoint(usd=Decimal("0.08")),))},
+    "fair": {"f": card("fair", "f", prices=(PricePoint(usd=Decimal("0.02")),), prompt_limit=50)},
+    "middle": {"m": card("middle", "m", lanes={Lane.LIVE}, prices=(PricePoint(usd=Decimal("0.01")),))},
+    "silent": {"s": card("silent", "s", prices=())},
+    "stand-in": {"i": card("stand-in", "i", prices=(PricePoint(usd=Decimal(0)),))},
+}
+POOR = Behind(1, "20 of its last 40 answers were pictures")
+PAUSED = Behind(2, "it is paused")
+
+
+@pytest.mark.parametrize(
+    ("route", "need", "behind", "model"),
+    [
+        (["cheapest"], PLAIN, {}, "f"),  # the batch lane: middle has none
+        (["cheapest"], replace(PLAIN, lane=Lane.LIVE), {}, "m"),
+        (["cheapest"], replace(PLAIN, prompt="x" * 51), {}, "d"),  # too long for the cheapest
+        (["cheapest", "dear", "silent"], PLAIN, {}, "d"),  # of these alone; an unknown price is last
+        (["cheapest", "silent", "stand-in"], PLAIN, {}, "s"),
+        (["cheapest"], PLAIN, {"fair": POOR}, "d"),
+        (["cheapest"], PLAIN, {"fair": POOR, "dear": PAUSED, "silent": PAUSED, "stand-in": PAUSED}, "f"),
+        (["dear", "fair"], PLAIN, {}, "d"),  # without the word the order is the person's
+        (["dear", "fair"], PLAIN, {"dear": POOR}, "f"),
+        (["dear", "fair"], PLAIN, {"dear": POOR, "fair": PAUSED}, "d"),
+        (["dear", "fair"], PLAIN, {"dear": POOR, "fair": POOR}, "d"),
+    ],
+)
+def test_by_price_and_by_health(route: list[str], need: Need, behind: dict[str, Behind], model: str) -> None:
+    choice = choose(route, PRICED, need, TODAY, behind=behind)
+    assert choice is not None
+    assert choice.card.id == model
+
+
+def test_the_plan_says_who_was_chosen_and_what_each_would_cost() -> None:
+    said = explained(["cheapest"], PRICED, PLAIN, TODAY, {"dear": POOR})
+    assert said == [
+        "Pictures go to fair, the cheapest that can and does well. One costs at most: "
+        "dear (d) $0.04; fair (f) $0.01; m has no batch lane; silent (s) unknown; stand-in (i) $0.00.",
+        "dear comes later: 20 of its last 40 answers were pictures.",
+    ]
+    assert not explained(["dear"], PRICED, PLAIN, TODAY), "there is nothing to choose"
+    plan = Planner("j", JobSpec(route=("cheapest", "dear", "fair")), PRICED, Policy(), START)
+    (item,) = plan.add([wish("a mug")])
+    assert (item.provider, item.quoted_high) == ("fair", Decimal("0.01"))
+    warnings = plan.plan(1, 0).warnings
+    assert any(said.startswith("Pictures go to fair, the cheapest that can.") for said in warnings)
+    assert any(said.startswith("If fair stops working") for said in warnings)
+
+
+def test_the_word_is_understood_where_a_provider_is_named() -> None:
+    assert parse_options("provider=cheapest A mug")[0].route == ("cheapest",)
+    assert parse_options("provider=Cheapest,north A mug")[0].route == ("cheapest", "north")
+    assert parse_options("provider=north A mug")[0].route is None
