@@ -69,6 +69,12 @@ class Queries(UnderWay, Health, Findings, Personal):
             query = query.where(ROW.c.problem.is_not(None))
         return self._pages(Row, query, ROW.c.number, limit)
 
+    def lines(self, job_id: str, rows: Iterable[int]) -> Mapping[int, int]:
+        """Where these rows (a few) begin in the file: what people call them."""
+        query = select(ROW.c.number, ROW.c.line).where(ROW.c.job_id == job_id, ROW.c.number.in_(list(rows)))
+        with self._reading() as c:
+            return {number: line for number, line in c.execute(query)}
+
     def shared_keys(self, job_id: str) -> Sequence[str]:
         """Keys, in lower case, that more than one row of the sheet has."""
         key = func.lower(ROW.c.key)

@@ -152,17 +152,13 @@ def _failures(ctx: Context, job: Job) -> list[FailureGroup]:
         if group.state is not ItemState.IN_DOUBT:
             kind = FailureKind(group.kind) if group.kind in _KINDS else FailureKind.UNKNOWN
             counts[kind] = counts.get(kind, 0) + group.count
-    return [
-        FailureGroup(
-            kind,
-            count,
-            tuple(
-                Example(item.row, item.key, item.reason or "")
-                for item in ctx.queries.examples(job.id, kind.value, ctx.policy.rules.examples)
-            ),
-        )
-        for kind, count in counts.items()
-    ]
+    return [FailureGroup(kind, count, tuple(_examples(ctx, job, kind))) for kind, count in counts.items()]
+
+
+def _examples(ctx: Context, job: Job, kind: FailureKind) -> list[Example]:
+    items = ctx.queries.examples(job.id, kind.value, ctx.policy.rules.examples)
+    lines = ctx.queries.lines(job.id, [item.row for item in items])
+    return [Example(lines[item.row], item.key, item.reason or "") for item in items]
 
 
 _KINDS: Mapping[str, FailureKind] = {kind.value: kind for kind in FailureKind}

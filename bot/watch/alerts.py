@@ -157,7 +157,7 @@ def _reason_line(group: FailureGroup, most: int) -> str:
     line = f"{count(group.count, 'picture')}: {advice(group.kind).cause}"
     shown = group.examples[:most]
     if shown:
-        rows = ", ".join(f"row {example.row} ({example.key})" for example in shown)
+        rows = ", ".join(f"line {example.line} ({example.key})" for example in shown)
         more = " …" if group.count > len(shown) else ""
         line += f" – {rows}{more}"
         message = next(

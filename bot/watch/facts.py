@@ -14,7 +14,8 @@ from providers.base import FailureKind
 class Example:
     """One item that failed, to show instead of a number."""
 
-    row: int
+    line: int
+    """Where its row begins in the file, as an editor shows it."""
     key: str
     message: str = ""
     """The provider's own words."""

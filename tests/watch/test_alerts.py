@@ -73,9 +73,9 @@ class TestSuccessRate:
         assert alert.headline == "Chairs: 88 of 100 pictures came out (88.0%, alert under 95%)"
         assert alert.severity is Severity.WARNING
         assert alert.details == (
-            "10 pictures: the provider's content rules refused the prompt or the picture – row 3 (SKU-3), "
-            "row 4 (SKU-4), row 5 (SKU-5) ….",
-            "2 pictures: the provider had an error of its own, after all tries – row 9 (SKU-9) … – "
+            "10 pictures: the provider's content rules refused the prompt or the picture – line 3 (SKU-3), "
+            "line 4 (SKU-4), line 5 (SKU-5) ….",
+            "2 pictures: the provider had an error of its own, after all tries – line 9 (SKU-9) … – "
             "“upstream failed”.",
         )
         assert [line.partition(":")[0] for line in alert.what_to_do] == [

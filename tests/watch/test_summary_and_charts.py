@@ -55,7 +55,7 @@ def test_each_reason_comes_with_its_rows_and_who_can_act() -> None:
     summary = told(Tally(100, stored=96, refused=3, failed=1), failures=failures)
     assert summary.reasons == (
         "3 pictures: the provider's content rules refused the prompt or the picture.",
-        "1 picture: the provider's account has no credit or allowance left – row 7 (SKU-7) – "
+        "1 picture: the provider's account has no credit or allowance left – line 7 (SKU-7) – "
         "“billing_hard_limit_reached”.",
     )
     assert summary.what_to_do[0].startswith("Refused by content rules: Reword these rows")
