@@ -73,7 +73,7 @@ class Queries(UnderWay, Health, Findings, Personal):
         """Where these rows (a few) begin in the file: what people call them."""
         query = select(ROW.c.number, ROW.c.line).where(ROW.c.job_id == job_id, ROW.c.number.in_(list(rows)))
         with self._reading() as c:
-            return {number: line for number, line in c.execute(query)}
+            return {row.number: row.line for row in c.execute(query)}
 
     def shared_keys(self, job_id: str) -> Sequence[str]:
         """Keys, in lower case, that more than one row of the sheet has."""
