@@ -29,6 +29,8 @@ def priced_house(folder: Path, slack: Workspace, **policy: Any) -> Iterator[Hous
     ) as simulator:
         cards = catalogue.load()["openai"]
         provider = OpenAI(cards, api_key=simulator.key, base_url=simulator.base_url, clock=now)
-        with house(folder, slack, providers={"openai": provider}, policy=replace(QUICK, **policy)) as built:
+        # These tiny pictures look alike, and the gate would have them made again.
+        rules = replace(QUICK, quality_gate=False, **policy)
+        with house(folder, slack, providers={"openai": provider}, policy=rules) as built:
             yield built
         provider.close()
