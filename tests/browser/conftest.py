@@ -108,12 +108,23 @@ class Desk:
         expect(self.form.locator(".chosen")).to_contain_text(name)
         self.form.locator('[data-block="template"]').fill(template)
         for block, value in chosen.items():
-            field = self.form.locator(f'[data-block="{block}"]')
-            if block in ("model", "quality", "channel"):
-                field.select_option(value)
-            else:
-                field.fill(value)
+            self.put(block, value)
         self.send()
+
+    def put(self, block: str, value: str) -> None:
+        """Fill a field of the form, whatever kind it is: options go by their value."""
+        field = self.form.locator(f'[data-block="{block}"]')
+        kind = str(field.get_attribute("data-kind"))
+        if kind.startswith("multi_"):
+            field.locator("summary").click()
+            field.locator(f'input[value="{value}"]').check()
+            field.locator("summary").click()
+        elif kind.endswith("_select"):
+            field.select_option(value)
+        elif kind in ("radio_buttons", "checkboxes"):
+            field.locator(f'input[value="{value}"]').check()
+        else:
+            field.fill(value)
 
     def send(self) -> None:
         self.form.get_by_role("button", name="Plan it").click()

@@ -353,3 +353,24 @@ def test_a_stranger_is_shown_as_one(page: Page, bot: Bot, workspace: Workspace) 
     expect(page.locator("#stream").get_by_role("img", name="mug.png")).to_be_visible()
     page.goto(place(workspace, "U0PIA", "with-partner"))
     expect(page.locator("#stream")).to_contain_text("Hello")
+
+
+def test_a_file_stays_when_the_form_changes_while_it_is_uploaded(page: Page, bot: Bot, ben: Person) -> None:
+    sheet = field("sheet", "file_input", max_files=1)
+    form = opens(bot, page, modal(sheet, title=plain("New batch")))
+
+    def filled_meanwhile(route: Any) -> None:
+        view = ben.modal()
+        assert view is not None
+        fuller = modal(sheet, section("Filled meanwhile"), title=plain("New batch"))
+        bot.client.views_update(view_id=view["id"], view=fuller)
+        expect(form).to_contain_text("Filled meanwhile")
+        route.continue_()
+
+    page.route("**/upload", filled_meanwhile)
+    rows = {"name": "rows.csv", "mimeType": "text/csv", "buffer": b"sku\n1\n"}
+    form.locator('input[type="file"]').set_input_files(rows)  # type: ignore[arg-type]
+    expect(form.locator(".chosen")).to_contain_text("rows.csv")
+    form.get_by_role("button", name="Send").click()
+    expect(form).to_have_count(0)
+    assert state(bot)["sheet"]["files"][0]["name"] == "rows.csv"

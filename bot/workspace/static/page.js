@@ -278,7 +278,7 @@ document.addEventListener("input", (event) => {
   const field = event.target.closest("[data-live~=character]");
   if (!field) return;
   clearTimeout(telling);
-  telling = setTimeout(() => field.isConnected && tell(field), 300);
+  telling = setTimeout(() => tell(standing(field)), 300);
 });
 
 document.addEventListener("keydown", (event) => {
@@ -298,12 +298,20 @@ document.addEventListener("submit", (event) => {
 
 // --- files ------------------------------------------------------------------------------------------------
 
-async function choose(zone, files, input) {
+/** The field itself, or what stands in its place since the form was drawn anew. */
+function standing(field) {
+  if (field.isConnected) return field;
+  const { block, field: action } = field.dataset;
+  return $(`.modal [data-block="${CSS.escape(block)}"][data-field="${CSS.escape(action)}"]`) ?? field;
+}
+
+async function choose(before, files, input) {
+  before.classList.add("busy");
+  const chosen = await upload([...files]);
+  before.classList.remove("busy");
+  const zone = standing(before);
   const most = Number(zone.dataset.max);
   const list = $(".chosen", zone);
-  zone.classList.add("busy");
-  const chosen = await upload([...files]);
-  zone.classList.remove("busy");
   if (most === 1) list.replaceChildren();
   const field = zone.closest(".has-error"); // what was wrong was said of another file
   field?.classList.remove("has-error");
