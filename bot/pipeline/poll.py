@@ -100,7 +100,9 @@ def _act(ctx: Context, submission: Submission, progress: Progress, now: datetime
             )
         case Phase.ENDED:
             if submission.ended_at is None:
-                ctx.store.note_progress(submission, now, ended_at=now)
+                # Reading may fail and be tried for hours: the clock of the results runs from here.
+                expiry = progress.results_expire_at or submission.results_expire_at
+                ctx.store.note_progress(submission, now, ended_at=now, results_expire_at=expiry)
             settle.settle(ctx, submission, progress, ctx.clock())
         case Phase.REJECTED:
             failure = progress.failure or Failure(FailureKind.UNKNOWN, "rejected", "The batch was rejected.")
