@@ -13,6 +13,7 @@ import threading
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -97,8 +98,9 @@ def run(
     lane: str,
     die_at: int | None,
     slack: tuple[str, str, str] | None = None,
+    gate: bool = False,
 ) -> dict[str, Any]:
-    """One process's life: begin or go on with the job, to its end or to death.
+    """One process's life: begin or go on with the job, to its end or to death; `gate`: its pictures judged.
 
     `vendor`: address and key of OpenAI's stand-in, or None to draw here. `slack`: API address, token and
     channel of the workspace to tell it in, or None to tell nobody.
@@ -111,7 +113,7 @@ def run(
         cards = catalogue.load()["openai"]
         providers = {"openai": OpenAI(cards, api_key=vendor[1], base_url=vendor[0], clock=now)}
     idle = threading.Event()
-    with make_context(Path(folder), providers, policy=QUICK, clock=clock) as ctx:
+    with make_context(Path(folder), providers, policy=replace(QUICK, quality_gate=gate), clock=clock) as ctx:
         clear_drafts(ctx)
         job = _the_job(ctx, Path(sheet), lane)
         tell = _announcer(ctx, job, slack)

@@ -71,8 +71,8 @@ def life(
     simulator.faults.update({**vars(Faults()), **DIALS})
     vendor = (simulator.base_url, simulator.key)
     folder, answer = str(tmp_path / name), tmp_path / "answer.json"
-    arguments = {"folder": folder, "vendor": vendor, "sheet": str(path), "lane": "batch", "die_at": die_at}
-    code = live_and_die(forks, answer, arguments)
+    run = {"folder": folder, "vendor": vendor, "sheet": str(path), "lane": "batch", "gate": True}
+    code = live_and_die(forks, answer, {**run, "die_at": die_at})
     if die_at is not None and code == -signal.SIGKILL:
         return {}
     assert code == 0

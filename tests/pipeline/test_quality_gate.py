@@ -114,10 +114,9 @@ THINGS = ("red mug", "blue boot", "green lamp", "navy handbag", "wooden chair", 
 @contextmanager
 def moody(tmp_path: Path, moods: dict[str, Sequence[str]], **policy: Any) -> Iterator[tuple[Context, Moody]]:
     clock = TestClock()
+    judging = replace(QUICK, **{"quality_gate": True, **policy})
     provider = Moody(tmp_path / "moody", clock, moods)
-    with make_context(
-        tmp_path / "data", {"sketch": provider}, policy=replace(QUICK, **policy), clock=clock
-    ) as ctx:
+    with make_context(tmp_path / "data", {"sketch": provider}, policy=judging, clock=clock) as ctx:
         yield ctx, provider
 
 
