@@ -151,7 +151,7 @@ def _leave(
                 continue
             if left is not None and more is not None:
                 left -= more
-            way = (choice.card.provider, choice.card.id, choice.made, choice.quality, item.quoted_high)
+            way = (choice.card.provider, choice.card.id, choice.made, choice.quality, *_prices(item, choice))
             moves.setdefault(way, _Move(choice, [], item.quoted_high)).numbers.append(item.number)
     moved = sum(_carry_out(ctx, job, move, pause, now) for move in moves.values())
     if moved:
@@ -193,6 +193,12 @@ def _dearer(item: Item, choice: routing.Choice | None) -> Decimal | None:
     if choice is None or choice.price is None or item.quoted_high is None:
         return None
     return choice.price.high - item.quoted_high
+
+
+def _prices(item: Item, choice: routing.Choice) -> tuple[Decimal | None, ...]:
+    """What sets items of one way apart: where words are sold by the token, each has its own price."""
+    price = choice.price
+    return (item.quoted_high, price.low if price else None, price.high if price else None)
 
 
 def _carry_out(ctx: Context, job: Job, move: _Move, pause: Pause, now: datetime) -> int:
