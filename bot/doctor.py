@@ -30,6 +30,8 @@ NEEDED_SCOPES = frozenset(
         "app_mentions:read",
         "channels:history",
         "im:history",
+        "usergroups:read",
+        "users:read",
     }
 )
 """Without these the bot cannot do its first job; docs/slack.md says why each."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from slack_bolt import BoltContext, BoltResponse
@@ -40,11 +41,12 @@ def gate(ctx: Context) -> Callable[..., BoltResponse | None]:
         event: Json = body.get("event") or {}
         if event.get("type") in ("message", "app_mention") and not _for_us(ctx, event, context):
             return BoltResponse(status=200, body="")
-        if _stranger(body, event):
+        home = _home(body, context)
+        if _stranger(home, body, event):
             said = "" if event else "Only members of this workspace can use imgbatch."
             return BoltResponse(status=200, body=said)
         if event.get("type") not in OF_NOBODY:
-            where = _where(body, event)
+            where = replace(_where(body, event), team=home)
             refused = not_admitted(ctx, wire_of(client), where, ctx.clock())
             if refused is not None:
                 return _turned_away(ctx, client, body, where, refused)
@@ -77,14 +79,19 @@ def _by_a_person(event: Json, context: BoltContext) -> bool:
     )
 
 
-def _stranger(body: Json, event: Json) -> bool:
-    """Somebody of another company in a shared channel (Slack Connect)."""
-    team = body.get("team_id") or (body.get("team") or {}).get("id")
+def _home(body: Json, context: BoltContext) -> str:
+    """The workspace the app is installed in. The envelope of an event from a shared channel names another."""
+    known = context.authorize_result.team_id if context.authorize_result else None
+    return str(known or body.get("context_team_id") or body.get("team_id") or "")
+
+
+def _stranger(home: str, body: Json, event: Json) -> bool:
+    """Somebody of another company in a shared channel (Slack Connect), as far as the payload says so."""
     user = body.get("user")
-    theirs = event.get("user_team") or event.get("source_team")
+    theirs = event.get("user_team") or event.get("source_team") or event.get("team")
     if isinstance(user, Mapping):
-        theirs = theirs or user.get("team_id")
-    return bool(team and theirs and theirs != team)
+        theirs = user.get("team_id") or (body.get("team") or {}).get("id")
+    return bool(home and theirs and theirs != home)
 
 
 def _where(body: Json, event: Json) -> Where:

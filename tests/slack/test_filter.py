@@ -40,17 +40,19 @@ def test_only_what_a_person_wrote_is_heard(change: dict[str, Any], heard: bool) 
 @pytest.mark.parametrize(
     ("body", "event", "stranger"),
     [
-        ({"team_id": "T1"}, {"user_team": "T1"}, False),
-        ({"team_id": "T1"}, {"user_team": "T2"}, True),
+        ({}, {"user_team": "T1"}, False),
+        ({}, {"user_team": "T2"}, True),
+        ({"team_id": "T2"}, {"team": "T2"}, True),
         ({"team_id": "T1"}, {}, False),
         ({"team": {"id": "T1"}, "user": {"id": "U1", "team_id": "T1"}}, {}, False),
         ({"team": {"id": "T1"}, "user": {"id": "U1", "team_id": "T2"}}, {}, True),
+        ({"team": {"id": "T2"}, "user": {"id": "U1"}}, {}, True),
     ],
 )
 def test_people_of_other_companies_are_not_served(
     body: dict[str, Any], event: dict[str, Any], stranger: bool
 ) -> None:
-    assert _stranger(body, event) is stranger
+    assert _stranger("T1", body, event) is stranger
 
 
 def test_the_bots_own_messages_start_nothing(home: House) -> None:

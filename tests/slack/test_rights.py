@@ -108,6 +108,16 @@ def test_a_guest_is_told_and_nothing_is_made(home: House) -> None:
     assert "Guests cannot use imgbatch" in words(told.args)
 
 
+def test_a_stranger_in_a_shared_channel_starts_nothing(home: House, slack: Workspace) -> None:
+    shared = slack.add_channel("partner", shared=True)
+    with Person(slack.url, slack.add_stranger("pia", ["partner"])) as pia:
+        said = f"<@{slack.bot_user_id}> lane=live A mug"
+        pia.say(shared, said, files=[("mugs.csv", b"sku\nM-1\n")])
+        home.tick(times=5)
+    assert home.ctx.queries.jobs() == []
+    assert asked(home, Right.START, "U0NOSUCH") == "Only members of this workspace can use imgbatch."
+
+
 def test_a_channel_that_is_not_on_the_list_is_turned_away(home: House) -> None:
     roles = Roles(channels=("C0SOMEOTHER",))
     object.__setattr__(home.ctx, "policy", replace(home.ctx.policy, roles=roles))
