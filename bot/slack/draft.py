@@ -118,9 +118,11 @@ class Draft:
         kept = cls.of_json(json.loads(view["private_metadata"]))
         put_aside = ctx.shelf.draft(kept.team, person)
         if put_aside is not None and put_aside.get("id") == kept.id:
+            # The view does not know what came with an earlier submission, or was said in the second step
             whole = cls.of_json(put_aside)
-            if whole.sheet is not None and kept.sheet is not None and whole.sheet.id == kept.sheet.id:
-                kept = replace(kept, glance=whole.glance)
+            kept = kept.with_values(whole.values)
+            if whole.sheet is not None and (kept.sheet is None or whole.sheet.id == kept.sheet.id):
+                kept = replace(kept, sheet=whole.sheet, glance=whole.glance)
         return kept.with_values(f.filled(view))
 
     def keep(self, ctx: Context, person: str, now: datetime) -> None:

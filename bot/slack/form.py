@@ -125,7 +125,7 @@ def _preset(draft: Draft, names: Sequence[str]) -> Block:
     options = [f.option(name, name) for name in names if name != DEFAULT]
     options.insert(0, f.option("The channel's default" if DEFAULT in names else "None", DEFAULT))
     element = f.choice(options, draft.text("preset") or DEFAULT)
-    return f.field("preset", "Preset", element, hint="Fills the fields below.", live=True)
+    return f.field("preset", "Preset", element, hint="Fills the fields below.", optional=False, live=True)
 
 
 def _template(draft: Draft) -> Block:
@@ -145,9 +145,7 @@ def preview_blocks(draft: Draft, preview: Preview | None) -> list[Block]:
     if preview is None:
         if draft.sheet is not None:
             return [b.small(f"Reading {draft.sheet.name} …")]
-        return [
-            b.small("With the first “Plan it” I look into the sheet: what does not match is asked for then.")
-        ]
+        return [b.small("Names that are not columns of your sheet are asked about after “Plan it”.")]
     if preview.missing:
         return [b.alert(preview.problem or "", "warning")]
     if preview.problem:
@@ -193,7 +191,7 @@ def _example(draft: Draft, column: str) -> str:
 def columns_form(draft: Draft, preview: Preview) -> View:
     """The second step: which columns are meant, with the draft put aside."""
     said = f"{draft.sheet.name if draft.sheet else 'The sheet'} and your template use different names."
-    body = [b.words(said), *columns_of(draft, preview)]
+    body = [b.words(said), *columns_of(draft, preview), *preview_blocks(draft, preview)]
     found = draft.glance.columns if draft.glance else ()
     body.append(b.small(f"Columns: {b.cut(', '.join(found), 600)}"))
     body.append(
@@ -259,7 +257,8 @@ def _size(draft: Draft) -> list[Block]:
         options.append(f.option(value, value))
     options.append(f.option("Another size …", OTHER))
     element = f.choice(options, value or "auto")
-    body = [f.field("size", "Size", element, hint="A column “size” of the sheet goes before it.", live=True)]
+    hint = "A column “size” of the sheet goes before it."
+    body = [f.field("size", "Size", element, hint=hint, optional=False, live=True)]
     if value == OTHER:
         own = f.text(draft.text("own_size"), "800x600", most=40)
         body.append(f.field("own_size", "Width x height in pixels", own, optional=False))
@@ -268,9 +267,11 @@ def _size(draft: Draft) -> list[Block]:
 
 def _lane(draft: Draft) -> Block:
     options = [
-        f.option("Cheap", Lane.BATCH.value, w.LANES[Lane.BATCH]),
+        f.option(
+            "Later, cheaper", Lane.BATCH.value, "usually within hours, at most models for half the price"
+        ),
         f.option("Now", Lane.LIVE.value, w.LANES[Lane.LIVE]),
-        f.option("Cheap, off-peak", OFF_PEAK, "sent in the quiet hours, usually at night"),
+        f.option("Overnight, cheaper", OFF_PEAK, "sent in the off-peak hours"),
     ]
     element = f.choice(options, draft.text("lane") or Lane.BATCH.value, kind="radio_buttons")
     return f.field("lane", "Price or speed", element, optional=False)

@@ -142,14 +142,14 @@ def preview_of(draft: Draft) -> Preview | None:
 
 
 def sheet_of(view: Mapping[str, Any], draft: Draft) -> Sheet:
-    """The sheet: given before, or with this submission. Raises FormError."""
-    if draft.sheet is not None:
-        return draft.sheet
+    """The sheet: given with this submission, or before. Raises FormError."""
     state = view["state"]["values"]
     entries = [
         one for name, entry in state.items() if name.partition("~")[0] == SHEET for one in entry.values()
     ]
     given = next((one.get("files") or [] for one in entries), [])
+    if not given and draft.sheet is not None:
+        return draft.sheet
     if not given:
         raise FormError({SHEET: "Add a sheet."})
     sheet = files.sheet_of(given[0])

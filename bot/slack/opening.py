@@ -55,6 +55,7 @@ def _put_aside(ctx: Context, where: Where) -> Draft | None:
 
 
 def drawn(ctx: Context, draft: Draft, now: datetime) -> View:
+    draft = guessed(draft)
     return batch_form(ctx, draft, now.date(), preview_of(draft))
 
 
@@ -79,11 +80,11 @@ def moved(ctx: Context, draft: Draft, person: str, channel: str) -> Draft:
 
 
 def with_glance(wire: Wire, draft: Draft, now: datetime) -> Draft:
-    """The draft with what its sheet shows, and the columns that most likely are meant."""
+    """The draft with what its sheet shows. Raises SlackTrouble."""
     if draft.sheet is None or draft.glance is not None:
         return draft
     sheet, glance = look_at(wire, draft.sheet, now)
-    return guessed(replace(draft, sheet=sheet, glance=glance))
+    return replace(draft, sheet=sheet, glance=glance)
 
 
 def guessed(draft: Draft) -> Draft:
@@ -110,9 +111,14 @@ def look_at(wire: Wire, sheet: Sheet, now: datetime) -> tuple[Sheet, Glance]:
 
 
 def update(ctx: Context, wire: Wire, view_id: str, mark: str, draft: Draft, now: datetime) -> None:
-    """Draw the open form again, unless it was drawn meanwhile or is closed."""
+    """Draw the open form again, unless it was drawn meanwhile or is closed. Raises SlackTrouble."""
+    replace_view(wire, view_id, mark, drawn(ctx, draft, now), now)
+
+
+def replace_view(wire: Wire, view_id: str, mark: str, view: View, now: datetime) -> None:
+    """Put a view in the place of one that is open and still has this mark. Raises SlackTrouble."""
     try:
-        wire.call("views.update", now, paced=False, view_id=view_id, hash=mark, view=drawn(ctx, draft, now))
+        wire.call("views.update", now, paced=False, view_id=view_id, hash=mark, view=view)
     except Unfit as problem:
         if problem.code not in ("hash_conflict", "not_found"):
             raise

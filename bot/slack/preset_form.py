@@ -121,9 +121,9 @@ def _models(cards: Sequence[ModelCard], changes: Changes) -> b.Block:
 
 def _lane(changes: Changes) -> b.Block:
     options = [
-        f.option("Cheap", Lane.BATCH.value),
+        f.option("Later, cheaper", Lane.BATCH.value),
         f.option("Now", Lane.LIVE.value),
-        f.option("Cheap, off-peak", OFF_PEAK),
+        f.option("Overnight, cheaper", OFF_PEAK),
     ]
     chosen = OFF_PEAK if changes.off_peak else changes.lane.value if changes.lane else None
     return f.choice(options, chosen)

@@ -83,7 +83,9 @@ def answer(ctx: Context, wire: Wire, asked: c.Presets, where: Where, now: dateti
         )
     if not asked.text:
         said = f"What shall the preset {f'“{asked.name}” ' if asked.name else ''}hold?"
-        return b.message(b.escaped(said), [b.words(said), b.actions("preset", edit_button(asked.name))])
+        return b.message(
+            b.escaped(said), [b.words(said), b.actions("preset", edit_button(asked.name, "Fill it in"))]
+        )
     try:
         name, defaults = read_defaults(asked.text)
     except CommandError as problem:
@@ -119,7 +121,7 @@ def shown(ctx: Context, where: Where, name: str, *, saved: bool = False) -> Mess
     defaults = Defaults.of_json(preset.body)
     head = f"The preset “{name}” is saved." if saved else f"Preset “{name}”"
     use = "It is used where nobody says otherwise." if name == DEFAULT else f"Use it with preset={name}."
-    body = [b.words(f"{head}\n{said_of(defaults)}")]
+    body = [b.words(f"{head}\nIt holds: {said_of(defaults)}.")]
     if defaults.template:
         body.append(b.words(f"Template: {defaults.template[:600]}"))
     if defaults.approvers:

@@ -20,7 +20,7 @@ from typing import Any
 from slack_bolt import Ack, App
 from slack_sdk import WebClient
 
-from bot.intake.glance import Glance
+from bot.intake.glance import Glance, Preview
 from bot.intake.options import CommandError
 from bot.intake.spec import JobSpec
 from bot.pipeline.create import SPEC
@@ -82,6 +82,8 @@ def register(app: App, ctx: Context) -> None:
         if view.get("callback_id") == form.NEW:
             name = str(action["action_id"]).removeprefix("form_")
             behind(lambda: _changed(ctx, wire_of(client), view, person_of(body), name))
+        elif view.get("callback_id") == form.COLUMNS:
+            behind(lambda: _chosen(ctx, wire_of(client), view, person_of(body)))
 
     for action_id in (form.MORE, form.AFRESH, form.OTHER_SHEET):
 
@@ -110,9 +112,22 @@ def _changed(ctx: Context, wire: Wire, view: Json, person: str, name: str) -> No
             log.info("the preset is gone")
     elif name == CHANNEL:
         draft = opening.moved(ctx, draft, person, draft.text(CHANNEL))
-    draft = opening.guessed(opening.with_glance(wire, draft, now))
+    draft = opening.with_glance(wire, draft, now)
     draft.keep(ctx, person, now)
     _show(ctx, wire, view, draft)
+
+
+def _chosen(ctx: Context, wire: Wire, view: Json, person: str) -> None:
+    """A column was chosen in the second step: show the prompt it makes."""
+    now = ctx.clock()
+    aside = ctx.shelf.draft(str(view["team_id"]), person)
+    if aside is None or aside.get("id") != view["private_metadata"]:
+        return
+    draft = Draft.of_json(aside).with_values(f.filled(view))
+    draft.keep(ctx, person, now)
+    drawn = form.columns_form(draft, reading.preview_of(draft) or Preview())
+    if f.outline(drawn["blocks"]) != f.outline(view["blocks"]):
+        opening.replace_view(wire, str(view["id"]), str(view["hash"]), drawn, now)
 
 
 def _pressed(ctx: Context, wire: Wire, view: Json, person: str, action_id: str) -> None:
@@ -169,7 +184,9 @@ class Desk:
         try:
             sheet, spec = _checked(view, draft, ctx)
             asked_at = self._looking.submit(self._objection, draft, team_of(body), person)
-            draft = self._looked_at(replace(draft, sheet=sheet))
+            if draft.sheet is None or draft.sheet.id != sheet.id:
+                draft = replace(draft, sheet=sheet, glance=None)
+            draft = self._looked_at(draft)
             draft.keep(ctx, person, now)
             _raise(_waited(asked_at) or {})
             if draft.glance is not None:
@@ -178,6 +195,7 @@ class Desk:
                 if seen.missing:
                     draft = opening.guessed(draft)
                     draft.keep(ctx, person, now)
+                    seen = reading.preview_of(draft) or seen
                     return {"response_action": "push", "view": form.columns_form(draft, seen)}
         except FormError as problem:
             return {"response_action": "errors", "errors": reading.by_block(view, problem.errors)}

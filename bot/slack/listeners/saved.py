@@ -10,7 +10,7 @@ from slack_sdk import WebClient
 from bot.intake.options import CommandError
 from bot.intake.preset import Defaults
 from bot.runtime import Context
-from bot.slack import answers, presets, reach, schedule_form, schedules
+from bot.slack import answers, opening, presets, reach, schedule_form, schedules
 from bot.slack.blocks import Message
 from bot.slack.fields import FormError, filled
 from bot.slack.form import offered
@@ -19,7 +19,7 @@ from bot.slack.preset_form import CALLBACK as PRESET_FORM
 from bot.slack.preset_form import preset_form, read_preset
 from bot.slack.reach import Where
 from bot.slack.rights import Right, refusal
-from bot.slack.wire import Unfit, wire_of
+from bot.slack.wire import wire_of
 
 
 def register(app: App, ctx: Context) -> None:
@@ -137,13 +137,7 @@ def _redraw(ctx: Context, client: WebClient, body: dict[str, Any]) -> None:
     if job is None:
         return
     drawn = schedule_form.schedule_form(job, zone, str(filled(view)["kind"]))
-    try:
-        wire_of(client).call(
-            "views.update", now, paced=False, view_id=view["id"], hash=view["hash"], view=drawn
-        )
-    except Unfit as problem:
-        if problem.code not in ("hash_conflict", "not_found"):
-            raise
+    opening.replace_view(wire_of(client), view["id"], view["hash"], drawn, now)
 
 
 def _tell(ctx: Context, client: WebClient, where: Where, said: Message) -> None:
