@@ -140,7 +140,7 @@ def _ended(ctx: Context) -> Job | None:
 def _all_told(ctx: Context, job: Job) -> bool | None:
     """Whether every message that was begun is posted, the gallery among them."""
     told = ctx.mail.announcements(job.id).values()
-    gallery = any(message.kind.startswith("page") for message in told)
+    gallery = any(message.kind == "review" for message in told)
     return True if gallery and all(m.state is AnnouncementState.POSTED for m in told) else None
 
 

@@ -52,6 +52,16 @@ class Pictures(Reader):
         with self._reading() as c:
             return {ReviewState(review): count for review, count in c.execute(query)}
 
+    def counts_within(self, job_id: str, ranges: Ranges) -> Mapping[ReviewState, int]:
+        """The same for the pictures of these numbers only."""
+        found: dict[ReviewState, int] = {}
+        for some in in_turn(ranges):
+            query = select(ITEM.c.review, func.count()).where(_made(job_id), within(some))
+            with self._reading() as c:
+                for review, count in c.execute(query.group_by(ITEM.c.review)):
+                    found[ReviewState(review)] = found.get(ReviewState(review), 0) + count
+        return found
+
     def standing(self, job_id: str) -> Mapping[ItemState, int]:
         """Pictures, not versions, by state: what is replaced is left out."""
         query = select(ITEM.c.state, func.count()).where(

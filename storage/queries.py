@@ -14,7 +14,7 @@ from storage.health import Health
 from storage.personal import Personal
 from storage.reading import PAGE, record_of
 from storage.records import Attempt, Event, Item, Job, Ledger, Row, Submission
-from storage.states import FINAL_ITEMS, LIVE_SUBMISSIONS, ItemState, JobState, SubmissionState
+from storage.states import FINAL_ITEMS, LIVE_SUBMISSIONS, ItemState, JobState, ReviewState, SubmissionState
 from storage.tables import table
 from storage.under_way import UnderWay
 
@@ -204,7 +204,10 @@ class Queries(UnderWay, Health, Findings, Personal):
     def first_try(self, job_id: str) -> int:
         """Stored items that were sent exactly once; duplicates were not sent at all."""
         query = select(func.count()).where(
-            ITEM.c.job_id == job_id, ITEM.c.state == ItemState.STORED, ITEM.c.sends == 1
+            ITEM.c.job_id == job_id,
+            ITEM.c.state == ItemState.STORED,
+            ITEM.c.sends == 1,
+            ITEM.c.review != ReviewState.REPLACED,
         )
         with self._reading() as c:
             return int(c.execute(query).scalar_one())

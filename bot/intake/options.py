@@ -70,6 +70,8 @@ class Changes:
     delivery: str | None = None
     quality_gate: bool | None = None
     ground: str | None = None
+    quorum: int | None = None
+    review_by: str | None = None
     preset: str | None = None
     """Name of the saved options that fill what is not said; looked up by `bot.slack.presets`."""
 
@@ -181,6 +183,13 @@ def check_ground(text: str) -> str:
     return text.lower()
 
 
+def check_quorum(text: str) -> int:
+    """How many people must approve a picture. Raises ValueError with a sentence."""
+    if not re.fullmatch(r"[1-9]", text):
+        raise ValueError(f"{quoted(text)} is not a number of approvals; write one from 1 to 9")
+    return int(text)
+
+
 def check_name(text: str) -> str:
     """The name of a preset, in lower case. Raises ValueError with a sentence."""
     if not re.fullmatch(r"[\w-]{1,30}", text):
@@ -210,6 +219,8 @@ _READ: Mapping[str, Callable[[str], Any]] = MappingProxyType(
         "delivery": lambda text: find_delivery(text).name,
         "quality_gate": _yes_or_no,
         "ground": check_ground,
+        "quorum": check_quorum,
+        "review_by": check_deadline,
         "preset": check_name,
         "template": str,
     }

@@ -56,6 +56,10 @@ class JobSpec:
     """Whether pictures are judged before people see them; None: as the operator set it up."""
     ground: str | None = None
     """A colour the border of every picture must have, such as `white` or `#f4f4f4`; judged, not asked for."""
+    quorum: int | None = None
+    """How many different people must approve a picture; None: as many as the channel asks for, or one."""
+    review_by: str | None = None
+    """Until when the pictures shall be reviewed, as written (`bot.intake.deadline`); None: no date."""
 
 
 def dressed(prompt: str, spec: JobSpec) -> str:

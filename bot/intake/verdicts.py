@@ -72,6 +72,8 @@ _VERBS = {
 _ALL = frozenset({"all", "rest", "everything", "remaining", "others"})
 _EXCEPT = re.compile(r"\b(?:except|but(?:\s+not)?|without|not)\b", re.IGNORECASE)
 _PIECE = re.compile(r"#?(\d{1,7})(?:\s*(?:-|–|—|\.\.|…|to|bis)\s*#?(\d{1,7}))?", re.IGNORECASE)
+_JOB_ID = re.compile(r"#?(?=[a-z]*[2-9])[a-hjkmnp-z2-9]{6}")
+"""What names look like that the program gives; in a thread, where most words are about its own job."""
 _JOB = re.compile(r"#?([a-z0-9][a-z0-9_-]{2,39})", re.IGNORECASE)
 _FILLER = re.compile(r"\b(?:and|the|pictures?|images?|numbers?|nos?|please|of)\b\.?|[,;&+]", re.IGNORECASE)
 _SAMPLE = re.compile(r"^(?:\S+\s+)?(?:the\s+)?(?:sample|pilot)\b", re.IGNORECASE)
@@ -107,7 +109,7 @@ def _job(rest: str, job: str | None, say: Say) -> tuple[str, str]:
     """The job meant, and what stands behind its name."""
     word, _, behind = rest.partition(" ")
     found = _JOB.fullmatch(word.strip("`*_.,:"))
-    is_name = found is not None and (job is None or not _numbers_or_all(word))
+    is_name = found is not None and (job is None or bool(_JOB_ID.fullmatch(word.lower())))
     if is_name and found is not None:
         return found[1].lower(), behind.strip()
     if job is None:
@@ -115,11 +117,6 @@ def _job(rest: str, job: str | None, say: Say) -> tuple[str, str]:
             f"Say which job, like “{say} k3x9ab 1-40”; “list” shows the names. In its thread none is needed."
         )
     return job, rest
-
-
-def _numbers_or_all(word: str) -> bool:
-    plain = word.strip("`*_.,:;").lower()
-    return plain in _ALL or bool(_EXCEPT.fullmatch(plain) or _FILLER.fullmatch(plain)) or plain[:1].isdigit()
 
 
 def _bare(text: str) -> str:

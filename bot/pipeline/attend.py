@@ -26,7 +26,7 @@ from bot.watch.facts import (
 from bot.watch.rates import Tally, Timing
 from providers.base import FailureKind, Lane
 from storage.records import Incident, Job, Pause
-from storage.states import LIVING_JOBS, ItemState, JobState, SubmissionState
+from storage.states import LIVING_JOBS, UNDER_WAY, ItemState, JobState, SubmissionState
 
 WAITING_FOR_A_PERSON = frozenset({JobState.PILOT_REVIEW, JobState.PAUSED})
 
@@ -95,18 +95,22 @@ def _open(ctx: Context, alerts: list[Alert], now: datetime, job_id: str | None) 
 
 
 def tally(ctx: Context, job: Job) -> Tally:
-    """The job in numbers, from the rows themselves."""
+    """The job in numbers, from the rows themselves; of a picture made again, the version that counts."""
     ledger = ctx.queries.ledger(job.id)
-    count = ledger.count
+    standing = ctx.reviews.standing(job.id)
+
+    def count(*states: ItemState) -> int:
+        return sum(standing.get(state, 0) for state in states)
+
     return Tally(
-        requested=ledger.requested,
+        requested=sum(standing.values()),
         stored=count(ItemState.STORED),
         refused=count(ItemState.REFUSED),
         failed=count(ItemState.FAILED),
         cancelled=count(ItemState.CANCELLED),
         expired=count(ItemState.EXPIRED),
         in_doubt=count(ItemState.IN_DOUBT),
-        in_flight=ledger.under_way,
+        in_flight=count(*UNDER_WAY),
         duplicates=job.duplicates,
         first_try=ctx.queries.first_try(job.id),
         retries=ctx.queries.retries(job.id),

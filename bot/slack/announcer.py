@@ -16,13 +16,15 @@ from slack_sdk import WebClient
 
 from bot.pipeline.attend import facts
 from bot.runtime import Context
-from bot.slack import alerts, gallery, keeping, reach
+from bot.slack import alerts, gallery, keeping, reach, reminders, review
 from bot.slack.approval import ASK
 from bot.slack.blocks import Message
 from bot.slack.end_card import retried, summary_message
 from bot.slack.gallery import Part
 from bot.slack.job_card import CARD, STAMP, CardMemory, mark_of, retryable, stamp_of, tell_card
 from bot.slack.question import tell_question
+from bot.slack.redone import tell_redone
+from bot.slack.reminders import tell_reminder
 from bot.slack.results import tell_results
 from bot.slack.sample_message import tell_sample
 from bot.slack.showing import send_ahead, show
@@ -60,6 +62,10 @@ class Memory:
     galleries: dict[tuple[str, str], list[Part]] = field(default_factory=dict)
     alerted: set[str] = field(default_factory=set)
     """Incidents of which everything is told."""
+    reviewed: dict[str, datetime] = field(default_factory=dict)
+    """When each job's review had changed last, when all of it was told."""
+    due: dict[str, datetime] = field(default_factory=dict)
+    """When a job of which all is told is to be looked at for a reminder."""
 
 
 _MEMORIES: weakref.WeakKeyDictionary[WebClient, Memory] = weakref.WeakKeyDictionary()
@@ -75,13 +81,16 @@ def announce(ctx: Context, client: WebClient, now: datetime, *, alert_channel: s
     living = {job.id: job for job in ctx.queries.jobs(LIVING)}
     asks = ctx.shelf.recalled(ASK)
     marks = {job.id: mark_of(job, asks.get(job.id), now) for job in living.values()}
+    reviews = ctx.shelf.recalled(review.REVIEW)
     _watch(ctx, memory, living, marks)
+    _watch_reviews(memory, reviews, now)
     running = sum(job.state not in FOR_PEOPLE for job in living.values())
     for job, thread in _in_turn(ctx, memory, living):
         mark = marks.get(job.id) or mark_of(job, asks.get(job.id), now)
         try:
-            if _tell_job(desk, memory, job, thread, mark, running):
+            if _tell_job(desk, memory, job, thread, mark + review.mark(ctx, job), running):
                 _all_told(memory, job, mark)
+                _reviews_told(memory, job, reviews.get(job.id), now)
         except SlackTrouble as problem:
             log.info("job %s: told later: %s", job.id, problem)
     alerts.tell_alerts(desk, memory.alerted, alert_channel)
@@ -104,6 +113,25 @@ def _watch(ctx: Context, memory: Memory, living: Mapping[str, Job], marks: Mappi
     memory.watched |= living.keys() - {job_id for job_id, _ in still}
     memory.watched |= set(memory.backlog[:AT_A_TIME])
     del memory.backlog[:AT_A_TIME]
+
+
+def _watch_reviews(memory: Memory, reviews: Mapping[str, datetime], now: datetime) -> None:
+    """Jobs in whose review something happened, or of which somebody is to be reminded."""
+    if not memory.reviewed:
+        memory.reviewed.update(reviews)  # the first tick: all jobs are looked at anyway, some at a time
+    memory.watched |= {job_id for job_id, at in reviews.items() if memory.reviewed.get(job_id) != at}
+    come = [job_id for job_id, at in memory.due.items() if at <= now]
+    memory.watched.update(come)
+    for job_id in come:
+        del memory.due[job_id]
+
+
+def _reviews_told(memory: Memory, job: Job, changed_at: datetime | None, now: datetime) -> None:
+    if changed_at is not None:
+        memory.reviewed[job.id] = changed_at
+    next_at = reminders.next_at(job, now)
+    if next_at is not None:
+        memory.due[job.id] = next_at
 
 
 def _in_turn(ctx: Context, memory: Memory, living: Mapping[str, Job]) -> list[tuple[Job, Thread]]:
@@ -136,13 +164,24 @@ def _tell_job(desk: Desk, memory: Memory, job: Job, thread: Thread, mark: str, r
     place = Place(job.id, thread.channel, thread.ts)
     _close_summaries(desk, place, job, told)
     others = (tell_question(desk, place, job, thread, told), tell_sample(desk, place, job, told))
-    if Fate.WAITS in (fate, *others):
+    current = _keep_review(desk, place, thread.team, job, told)
+    if Fate.WAITS in (fate, *others) or not current:
         return False
     if job.state in FOR_PEOPLE:
         return job.state is not JobState.PAUSED or not _comes_in(desk.ctx, job)
     if job.state in ENDED:
-        return job.started_at is None or _tell_end(desk, memory, place, job, told)
+        return job.started_at is None or _tell_end(desk, memory, place, thread.team, job, told)
     return False
+
+
+def _keep_review(desk: Desk, place: Place, team: str, job: Job, told: Told) -> bool:
+    """What was told of a review is brought up to date, whatever the job does meanwhile; True when it is."""
+    if review.REVIEW not in told:
+        return True
+    redone = tell_redone(desk, place, job, told)
+    reminded = tell_reminder(desk, place, job, told)
+    fate = review.tell_review(desk, place, team, job, told[review.REVIEW])
+    return redone and Fate.WAITS not in (reminded, fate)
 
 
 def _comes_in(ctx: Context, job: Job) -> bool:
@@ -168,27 +207,34 @@ def _tell_stranded(desk: Desk, job: Job, thread: Thread, told: Announcement | No
 # --- the end -------------------------------------------------------------------------------------------
 
 
-def _tell_end(desk: Desk, memory: Memory, place: Place, job: Job, told: Told) -> bool:
-    """Summary, gallery, results.csv, in this order; True when all of it stands."""
+def _tell_end(desk: Desk, memory: Memory, place: Place, team: str, job: Job, told: Told) -> bool:
+    """Summary, gallery, review, results.csv, in this order; True when all of it stands."""
     stamp = stamp_of(job)
     if _settled(told.get(f"results-{stamp}")):
         return True  # the last of them
     kind = f"summary-{stamp}"
+    before = _before(told, stamp)
+    if kind not in told and before is not None and not desk.ctx.reviews.asked_for(job.id, before):
+        return True  # pictures were made again and nothing else: `tell_redone` says it all
     if not _settled(told.get(kind)):
         said = _summary(desk.ctx, job, kind, desk.now)
         if tell(desk, place, kind, said, told.get(kind), broadcast=True) is Fate.WAITS:
             return False
     parts = memory.galleries.get((job.id, stamp))
     if parts is None:
-        parts = gallery.lay_out(desk.ctx, job, stamp, _before(told, stamp))
+        parts = gallery.lay_out(desk.ctx, job, stamp, before)
         memory.galleries[job.id, stamp] = parts
     for number, part in enumerate(parts):
         if _settled(told.get(part.kind)):
             continue
+        review.remember_shown(desk.ctx, job.id, part, desk.now)
         if show(desk, place, job, part, told.get(part.kind)) is Fate.WAITS:
             if number + 1 < len(parts):
                 send_ahead(desk, job, parts[number + 1])
             return False
+    # Once it was begun, `_keep_review` goes on with it.
+    if parts and review.REVIEW not in told and review.tell_review(desk, place, team, job, None) is Fate.WAITS:
+        return False
     if tell_results(desk, place, job, stamp, told.get(f"results-{stamp}")) is Fate.WAITS:
         return False
     memory.galleries.pop((job.id, stamp), None)

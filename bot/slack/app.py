@@ -17,14 +17,38 @@ from bot.config import Settings, SettingsError
 from bot.runtime import Context
 from bot.slack import reach
 from bot.slack.gate import gate
-from bot.slack.listeners import actions, commands, forms, home, messages, others, saved, shortcuts
+from bot.slack.listeners import (
+    actions,
+    commands,
+    forms,
+    home,
+    messages,
+    others,
+    reactions,
+    review,
+    review_forms,
+    saved,
+    shortcuts,
+)
 from bot.slack.listeners.parts import where_of
 from bot.slack.reach import Where
 from bot.slack.wire import SlackTrouble, wire_of
 
 log = logging.getLogger(__name__)
 
-KINDS = (commands, forms, actions, messages, saved, shortcuts, home, others)
+KINDS = (
+    commands,
+    forms,
+    actions,
+    review,
+    review_forms,
+    reactions,
+    messages,
+    saved,
+    shortcuts,
+    home,
+    others,
+)
 """One file for each kind of thing people do."""
 
 TIMEOUT_SECONDS = 15

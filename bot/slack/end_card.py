@@ -14,8 +14,8 @@ from storage.records import Job
 from storage.states import JobState
 
 
-def final_card(job: Job, summary: Summary, retryable: int, now: datetime) -> Message:
-    """A job that has ended, with what can still be done about it."""
+def final_card(job: Job, summary: Summary, retryable: int, now: datetime, review: str = "") -> Message:
+    """A job that has ended, with what can still be done about it; `review`: how far people have come."""
     if job.started_at is None:
         return _never_started(job)
     verdict = "Cancelled" if job.state is JobState.CANCELLED else "Finished"
@@ -26,6 +26,8 @@ def final_card(job: Job, summary: Summary, retryable: int, now: datetime) -> Mes
             "\n".join(line for line in (_left_out(job), summary.others, summary.cost, summary.time) if line)
         ),
     ]
+    if review:
+        body.append(b.section(f"*Review:* {review}."))
     buttons = [cards.details(job)]
     if retryable:
         buttons.insert(0, cards.retry(job, retryable))

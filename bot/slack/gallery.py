@@ -1,7 +1,8 @@
-"""The pictures of a finished job in its thread: contact sheets first, then pages of pictures.
+"""The pictures of a finished job at a glance: numbered contact sheets in its thread.
 
 What is shown is decided once for each finish (`lay_out`), then made, uploaded and posted part by part; each
-tick does a little, and a part that was posted is never made again.
+tick does a little, and a part that was posted is never made again. Single pictures are shown by the review
+(`review_page`).
 """
 
 from __future__ import annotations
@@ -17,11 +18,9 @@ from math import ceil
 
 from bot.imaging.contact_sheet import Cell, contact_sheet
 from bot.imaging.contact_sheet import Outcome as Look
-from bot.imaging.pictures import NotAPicture
-from bot.imaging.preview import preview
+from bot.imaging.sheet_marks import Mark
 from bot.runtime import Context
 from bot.slack import blocks as b
-from bot.slack import files
 from bot.slack import words as w
 from bot.slack.blocks import Block, Message
 from bot.slack.files import Upload
@@ -30,24 +29,17 @@ from bot.watch.words import count, listed
 from providers.base import FailureKind, Size
 from storage.blobs import Blobs
 from storage.records import Item, Job
-from storage.states import ItemState
+from storage.states import ItemState, ReviewState
 
 log = logging.getLogger(__name__)
 
 CELLS_A_SHEET = 24
 SHEETS_A_MESSAGE = 4
-PAGE_SIZES = (6, 8)
-"""Pictures on a page: six are pleasant, eight keep a larger job within the messages allowed."""
-
-MOST_MESSAGES = 18
-"""Messages of one gallery; the summary and results.csv make it twenty. More drown the thread."""
+MOST_MESSAGES = 16
+"""Messages of one gallery; card, summary, review and results.csv make it twenty. More drown the thread."""
 
 MOST_CELLS = MOST_MESSAGES * SHEETS_A_MESSAGE * CELLS_A_SHEET
-"""Pictures that contact sheets have room for; the rest of a larger job is in results.csv."""
-
-PREVIEW_PX = 1200
-ALT_CHARACTERS = 300
-"""Of one picture's alternative text: eight of them and their titles stay within one message."""
+"""Pictures that contact sheets have room for; the review shows those of a larger job, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +51,8 @@ class Shot:
     title: str
     make: Callable[[Blobs], None]
     """Runs on a renderer; writes the blob."""
+    pictures: Sequence[int] = ()
+    """What people call the pictures it shows by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +63,11 @@ class Part:
     heading: str
     """Our own words."""
     shots: Sequence[Shot]
+
+    @property
+    def pictures(self) -> list[int]:
+        """The numbers people call them by."""
+        return [number for shot in self.shots for number in shot.pictures]
 
     @property
     def keys(self) -> list[str]:
@@ -98,21 +97,14 @@ def compose(job: Job, stamp: str, cells: Sequence[Item], *, more: bool) -> list[
     if not any(item.state is ItemState.STORED for item in cells):
         return []
     sheets = sheet_shots(job, stamp, cells)
-    stored = [item for item in cells if item.state is ItemState.STORED]
-    messages = ceil(len(sheets) / SHEETS_A_MESSAGE)
-    size = next((n for n in PAGE_SIZES if messages + ceil(len(stored) / n) <= MOST_MESSAGES), None)
-    note = ""
-    if more:
-        note = f" These are the first {len(cells):,}; the rest is in results.csv."
-    elif size is None:
-        note = f" {count(len(stored), 'picture')} are too many to post singly; results.csv names each file."
-    parts = _sheet_parts(stamp, sheets, note, b.escaped(job.title, 100))
-    return parts if more or size is None else parts + _page_parts(job, stamp, stored, size)
+    note = f" These are the first {len(cells):,}; the review has them all." if more else ""
+    return _sheet_parts(stamp, sheets, note, b.escaped(job.title, 100))
 
 
 def _ended(ctx: Context, job: Job, since: datetime | None) -> Iterator[Item]:
+    """What the sheet asked for; a picture that was made again is shown beside its earlier version."""
     for item in ctx.queries.items(job.id, [ItemState.STORED, *w.MISSED]):
-        if since is None or item.moved_at > since:
+        if item.version_of is None and (since is None or item.moved_at > since):
             yield item
 
 
@@ -136,7 +128,7 @@ def _sheet(job: Job, stamp: str, items: Sequence[Item], page: int, pages: int) -
         number = sum(item.state is state for item in items)
         if number:
             counted.append(f"{number:,} {state.value.replace('_', ' ')}")
-    numbers = f"numbers {items[0].number:,} to {items[-1].number:,}"
+    numbers = f"numbers {items[0].first:,} to {items[-1].first:,}"
     alt = f"{name} of {b.cut(job.title, 100)}: {numbers}, {listed(counted)}."
     make = partial(
         draw_sheet,
@@ -147,7 +139,8 @@ def _sheet(job: Job, stamp: str, items: Sequence[Item], page: int, pages: int) -
         pages=pages,
         models=models_of(job),
     )
-    return Shot(Upload(key, f"contact-sheet-{page:03d}.jpg", name), alt, name, make)
+    shown = [item.first for item in items if item.state is ItemState.STORED]
+    return Shot(Upload(key, f"contact-sheet-{page:03d}.jpg", name), alt, name, make, shown)
 
 
 def models_of(job: Job) -> int:
@@ -179,21 +172,35 @@ def _cell(blobs: Blobs, item: Item, with_model: bool) -> Cell:
     rendition = item.rendition_key
 
     def read() -> bytes:
-        return _read(blobs, rendition)
+        return read_blob(blobs, rendition)
 
     kind = item.failure_kind or ""
     reason = advice(FailureKind(kind)).short if kind in _KINDS else (item.reason or "")
     stored = item.state is ItemState.STORED
     return Cell(
-        number=item.number,
+        number=item.first,
         caption=caption(item, with_model),
         picture=read if stored else None,
         outcome=_OUTCOMES.get(item.state, "failed"),
         reason="" if stored else reason,
+        mark=mark_of(item) if stored else None,
+        version=item.version,
     )
 
 
-def _read(blobs: Blobs, key: str | None) -> bytes:
+def mark_of(item: Item) -> Mark | None:
+    """The sign of its review; none while nobody has looked, which is so of all at first."""
+    match item.review:
+        case ReviewState.APPROVED:
+            return "approved"
+        case ReviewState.REJECTED:
+            return "rejected"
+        case _:
+            return "flagged" if item.flags else None
+
+
+def read_blob(blobs: Blobs, key: str | None) -> bytes:
+    """Empty where there is no such blob."""
     try:
         return blobs.read(key or "")
     except (FileNotFoundError, ValueError):
@@ -207,42 +214,6 @@ def _sheet_parts(stamp: str, sheets: Sequence[Shot], note: str, title: str) -> l
         heading = f"{title}: more contact sheets." if parts else f"{title}: all at a glance.{note}"
         parts.append(Part(f"sheets-{stamp}-{len(parts) + 1:02d}", heading, some))
     return parts
-
-
-# --- pages of pictures ---------------------------------------------------------------------------------
-
-
-def _page_parts(job: Job, stamp: str, stored: Sequence[Item], size: int) -> list[Part]:
-    parts: list[Part] = []
-    for start in range(0, len(stored), size):
-        some = stored[start : start + size]
-        heading = f"Pictures {start + 1:,} to {start + len(some):,} of {len(stored):,}."
-        if len(some) == 1:
-            heading = f"Picture {start + 1:,} of {len(stored):,}."
-        kind = f"page-{stamp}-{len(parts) + 1:02d}"
-        parts.append(Part(kind, heading, [picture_shot(job, item) for item in some]))
-    return parts
-
-
-def picture_shot(job: Job, item: Item) -> Shot:
-    """One picture by itself."""
-    key = f"{job.id}/gallery/preview-{item.number:06d}-{item.sends}.jpg"
-    # The number is the one on the contact sheet; rows that made no picture have none.
-    title = f"{item.number:,} · {caption(item, models_of(job) > 1)}"
-    alt = item.alt_text or f"Made from row {item.row} ({item.key}): {item.prompt}"
-    upload = Upload(key, f"{files.safe_name(item.key)}-{item.number}.jpg", b.cut(title, 200))
-    return Shot(
-        upload, b.cut(alt, ALT_CHARACTERS), b.cut(title, 200), partial(draw_preview, key=key, item=item)
-    )
-
-
-def draw_preview(blobs: Blobs, *, key: str, item: Item) -> None:
-    """A JPEG of the web file, since Slack shows no WebP in a block; a placeholder where it is unreadable."""
-    try:
-        content = preview(_read(blobs, item.rendition_key or item.master_key), PREVIEW_PX)
-    except NotAPicture:
-        content = contact_sheet([Cell(item.number, item.key)], title=item.key)
-    blobs.put(key, content)
 
 
 # --- making --------------------------------------------------------------------------------------------

@@ -20,10 +20,11 @@ from bot.intake import command as c
 from bot.intake.options import CommandError, parse_options
 from bot.intake.records import SheetError
 from bot.intake.spec import JobSpec
+from bot.intake.verdicts import parse_verdict
 from bot.pipeline import scheduled
 from bot.pipeline.create import SPEC, CannotCreateError, Wanted, create_once, unused_id
 from bot.runtime import Context
-from bot.slack import answers, files, presets, reach, schedules, verbs
+from bot.slack import answers, files, presets, reach, reviewing, schedules, verbs
 from bot.slack import blocks as b
 from bot.slack.blocks import Message
 from bot.slack.files import FileTrouble, Sheet
@@ -200,6 +201,10 @@ def _message(desk: Desk, entry: InboxEntry) -> str:
     given, where = entry.payload, Where.of(entry.payload["where"])
     sheets, pictures = _sorted(desk, given["files"])
     if not given["files"]:
+        here = job_here(desk.ctx, where.channel, where.thread)
+        verdict = parse_verdict(given["text"], job=here)
+        if verdict is not None:
+            return reviewing.answer_words(desk, entry, verdict)
         said = _reply(desk, where, given)
         reach.answer(desk.wire, where, said, desk.now)
         return said.text[:200]
@@ -276,5 +281,6 @@ _KINDS: Mapping[str, Callable[[Desk, InboxEntry], str]] = {
     FORM: _form,
     MESSAGE: _message,
     verbs.KIND: _verb,
+    reviewing.KIND: reviewing.work,
     scheduled.KIND: schedules.run,
 }

@@ -21,6 +21,7 @@ from bot.slack.people import directory_of
 from bot.slack.plan_card import FRESH, SHOWN_BAD_ROWS, Offer, plan_card
 from bot.slack.progress import progress_of, rush_of
 from bot.slack.progress_card import progress_card
+from bot.slack.review_page import Tally
 from bot.slack.telling import Desk, Fate, Place, tell
 from bot.slack.thumbnail import Thumbnails
 from bot.slack.wire import SlackTrouble
@@ -40,6 +41,9 @@ LARGE_JOB_REST = timedelta(seconds=20)
 
 SPARE = 3
 """Updates left in the pace for last states when a progress message asks."""
+
+REVIEWED = timedelta(seconds=10)
+"""So often the card of an ended job follows its review."""
 
 REFRESHED = timedelta(minutes=30)
 """So often a plan's times of day are worked out again."""
@@ -93,6 +97,8 @@ def tell_card(
         return Fate.DEAD
     if shows == mark and job.state not in _MOVING:
         return Fate.SAID
+    if told and shows.partition("~")[0] == mark.partition("~")[0] and desk.now < told.at + REVIEWED:
+        return Fate.WAITS  # only the review has moved on: its own message shows that at once
     newest = None
     if job.state in _MOVING and not (told and "slack file" in told.note):
         newest = memory.thumbnails.newest(desk, job, running)
@@ -125,14 +131,15 @@ def card_of(ctx: Context, job: Job, now: datetime) -> Message:
             return _planned(ctx, job, now, None)
         case JobState.FINISHED | JobState.CANCELLED:
             summary = summarise(facts(ctx, job), now, ctx.policy.rules)
-            return final_card(job, summary, retryable(ctx, job), now)
+            tally = Tally.of(ctx.reviews.counts(job.id))
+            return final_card(job, summary, retryable(ctx, job), now, tally.line if tally.any else "")
         case _:
             return progress_card(job, progress_of(ctx, job, now), now)
 
 
 def retryable(ctx: Context, job: Job) -> int:
     """How many pictures “Retry failed” would send again."""
-    counts = ctx.queries.counts(job.id)
+    counts = ctx.reviews.standing(job.id)
     return sum(counts.get(state, 0) for state in w.RETRIED["failed"])
 
 

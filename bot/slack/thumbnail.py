@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from bot.slack import files
-from bot.slack.gallery import Shot, picture_shot
+from bot.slack.gallery import Shot
+from bot.slack.previews import picture_shot
 from bot.slack.progress_card import Newest
 from bot.slack.telling import Desk
 from bot.slack.wire import SlackTrouble

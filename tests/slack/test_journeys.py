@@ -58,9 +58,9 @@ def test_the_form_becomes_a_plan_then_pictures(home: House) -> None:
     assert "All 4 pictures are ready" in words(summary)
     assert summary in [m for m in home.ana.messages(home.room) if m.get("subtype") == "thread_broadcast"]
     assert "4 pictures ready" in words(sheets)
-    images = [block for block in page["blocks"] if block["type"] == "image"]
-    assert [image["title"]["text"] for image in images][:2] == ["1 · M-1", "2 · B-2"]
-    assert all(image["alt_text"].startswith("Studio photo of a") for image in images)
+    (pictures,) = [block["elements"] for block in page["blocks"] if block["type"] == "carousel"]
+    assert [card["title"]["text"] for card in pictures][:2] == ["1 · M-1", "2 · B-2"]
+    assert all(card["hero_image"]["alt_text"].startswith("Studio photo of a") for card in pictures)
     content = home.ana.file(results["files"][0]).decode("utf-8-sig")
     rows = list(csv.DictReader(io.StringIO(content)))
     assert [row["status"] for row in rows] == ["stored"] * 4
@@ -72,9 +72,9 @@ def test_pictures_in_the_thread_are_pictures(home: House) -> None:
     home.ana.press(home.card(), "job_start")
     home.quiet()
 
-    page = next(reply for reply in home.replies() if "Pictures 1 to 4 of 4" in words(reply))
-    first = next(block for block in page["blocks"] if block["type"] == "image")
-    assert home.ben.file(first["slack_file"]).startswith(b"\xff\xd8\xff")
+    page = next(reply for reply in home.replies() if "1 to 4 of 4" in words(reply))
+    (pictures,) = [block["elements"] for block in page["blocks"] if block["type"] == "carousel"]
+    assert home.ben.file(pictures[0]["hero_image"]["slack_file"]).startswith(b"\xff\xd8\xff")
 
 
 def test_a_mention_with_a_sheet_is_answered_in_its_thread(home: House) -> None:

@@ -120,7 +120,7 @@ def test_a_draft_left_in_the_middle_is_made_anew(home: House) -> None:
     assert (home.job().id, home.job().items) == (job.id, 4)
 
 
-@pytest.mark.parametrize("kind", ["card", "summary", "sheets", "page"])
+@pytest.mark.parametrize("kind", ["card", "summary", "sheets", "review"])
 def test_a_crash_between_posting_and_writing_it_down_tells_nothing_twice(home: House, kind: str) -> None:
     drop(home)
     if kind == "card":
@@ -154,7 +154,7 @@ def test_a_lost_answer_tells_nothing_twice(home: House, lost: int) -> None:
 def test_results_are_shared_once_though_the_answer_is_lost(home: House) -> None:
     drop(home)
     home.ana.press(home.card(), "job_start")
-    home.until(lambda: any("Pictures 1 to 4" in words(reply) for reply in home.replies()))
+    home.until(lambda: any("1 to 4 of 4" in words(reply) for reply in home.replies()))
     home.workspace.lose_answer_next("files.completeUploadExternal")
     home.tick(times=6)
     home.quiet()

@@ -8,8 +8,9 @@ from slack_bolt import Ack, App
 from slack_sdk import WebClient
 
 from bot.intake import command as c
+from bot.intake.verdicts import parse_verdict
 from bot.runtime import Context
-from bot.slack import answers, presets, reach, schedules, verbs
+from bot.slack import answers, presets, reach, reviewing, schedules, verbs
 from bot.slack import blocks as b
 from bot.slack.blocks import Message
 from bot.slack.listeners.parts import open_form, where_of
@@ -22,13 +23,32 @@ COMMAND = "/imgbatch"
 def register(app: App, ctx: Context) -> None:
     @app.command(COMMAND)
     def imgbatch(ack: Ack, body: dict[str, Any], client: WebClient) -> None:
-        parsed = c.parse_command(str(body.get("text") or ""))
+        text = str(body.get("text") or "")
+        refused = _about_pictures(ctx, text, where_of(body))
+        if refused is not None:
+            ack(text=refused) if refused else ack()
+            return
+        parsed = c.parse_command(text)
         if isinstance(parsed, c.New | c.Run):
             refused = _open(ctx, client, body, parsed)
             ack(text=refused) if refused else ack()
             return
         said = _answer(ctx, wire_of(client), parsed, where_of(body))
         ack(text=said.text, blocks=list(said.blocks))
+
+
+def _about_pictures(ctx: Context, text: str, where: Where) -> str | None:
+    """Written down for the inbox tick, which answers; why not, as a sentence; None for other words."""
+    try:
+        verdict = parse_verdict(text)
+    except c.CommandError as problem:
+        return b.escaped(str(problem))
+    if verdict is None:
+        return None
+    # A command has no id of its own that may be written down, and Slack sends each only once.
+    given = {"do": "say", "job": verdict.job, "text": text}
+    reviewing.receive(ctx, f"command:{ctx.new_id(12)}", given, where, ctx.clock())
+    return ""
 
 
 def _open(ctx: Context, client: WebClient, body: dict[str, Any], parsed: c.New | c.Run) -> str:
