@@ -72,7 +72,7 @@ def plan_card(job: Job, plan: Plan, offer: Offer, now: datetime) -> Message:
     if offer.ask is not None:
         body.append(
             b.section(
-                f":hourglass: {b.person(offer.ask.person)} has asked for somebody's approval of "
+                f":moneybag: {b.person(offer.ask.person)} has asked for somebody's approval of "
                 f"{offer.ask.price}, see the thread."
             )
         )
@@ -116,7 +116,7 @@ def _lane(job: Job, plan: Plan, lane: Lane, offer: Offer, now: datetime) -> str:
     if lane is Lane.LIVE or not _tells_time(job, now):
         lines.append(f"usually {w.about(time)}")
     else:
-        lines.append(f"usually done by {w.when(_done(offer, quote, now), now)}")
+        lines.append(f"usually done by {w.when(w.next_half_hour(_done(offer, quote, now)), now)}")
     if lane is plan.lane:
         lines.append(f"at most {duration(timedelta(seconds=plan.window_seconds))}")
     return "\n".join(lines)

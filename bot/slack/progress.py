@@ -47,6 +47,8 @@ def progress_of(ctx: Context, job: Job, now: datetime, newest: Newest | None = N
         queue=_queue(ctx, job, counts, batches, now),
         newest=newest,
         rest=Rest(*ctx.queries.to_be_started(job.id)) if sampling else None,
+        rest_to_agree=job.state is JobState.PILOT_REVIEW
+        and approval.needed(ctx, job, approval.may_cost(ctx, job)),
         decided=ctx.queries.last_decision(job.id) if job.state is JobState.PAUSED else None,
         permit=next(iter(ctx.shelf.permits(job.id)), None),
         ask=approval.asked(ctx, job.id),

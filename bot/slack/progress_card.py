@@ -72,6 +72,8 @@ class Progress:
     newest: Newest | None = None
     rest: Rest | None = None
     """Of a pilot."""
+    rest_to_agree: bool = False
+    """A second person must agree before the rest is made."""
     decided: Event | None = None
     """What moved the job as a whole last."""
     permit: Permit | None = None
@@ -163,7 +165,7 @@ def _cost(job: Job, progress: Progress) -> str:
     low, high = job.quoted_low, job.quoted_high
     quoted = "price unknown" if low is None or high is None else f"quoted {money_range(low, high)}"
     if job.state in (JobState.PILOT, JobState.PILOT_REVIEW):
-        quoted = f"all of it: {quoted}"
+        quoted = f"the whole job is {quoted}"
     if ledger.unpriced:
         known = f"at least {money(ledger.settled_usd)}, " if ledger.settled_usd else ""
         return f"{known}unknown for {count(ledger.unpriced, 'attempt')} ({quoted})"
@@ -223,7 +225,7 @@ def _buttons(job: Job, progress: Progress) -> list[Block]:
         case JobState.PILOT:
             return [cards.cancel(job), cards.details(job)]
         case JobState.PILOT_REVIEW:
-            return [*sample_buttons(job, progress.rest), cards.details(job)]
+            return [*sample_buttons(job, progress), cards.details(job)]
         case JobState.PAUSED:
             resume = b.button("Resume", cards.RESUME, cards.carried(job), style="primary")
             return [resume, cards.cancel(job), cards.details(job)]
@@ -234,11 +236,14 @@ def _buttons(job: Job, progress: Progress) -> list[Block]:
             return [pause, *hurry, cards.cancel(job), cards.details(job)]
 
 
-def sample_buttons(job: Job, rest: Rest | None) -> list[Block]:
+def sample_buttons(job: Job, progress: Progress) -> list[Block]:
     """“Looks good: make the other 492, $19–22” and “Stop here”."""
+    rest = progress.rest
     number = rest.pictures if rest else 0
     price = "" if rest is None else f", {_rest_price(rest)}"
     yes = f"Looks good: make the other {number:,}{price}"
+    if progress.rest_to_agree:
+        yes = f"Looks good: ask for approval of the other {number:,}{price}"
     stop = b.button("Stop here", cards.CANCEL, cards.carried(job), confirm=_stop(number))
     return [b.button(yes, cards.GO_ON, cards.carried(job), style="primary"), stop]
 

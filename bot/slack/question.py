@@ -60,8 +60,8 @@ def _question(ctx: Context, job: Job, thread: Thread, asked: Ask) -> Message:
     who = _who_may(ctx, thread)
     body: list[Block] = [
         b.section(
-            f":raised_hand: {b.person(asked.person)} would like to *{wanted}{lane}* for up to *{asked.price}*"
-            f"{above}."
+            f":moneybag: {b.person(asked.person)} would like to *{wanted}{lane}*, "
+            f"for up to *{asked.price}* in all{above}."
         ),
         b.context(f"{who} may agree, but not {b.person(asked.person)}. Nothing more is spent before that."),
         b.actions(

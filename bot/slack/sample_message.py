@@ -43,13 +43,12 @@ class Sample(Part):
         return self._said([b.context("Slack could not show these pictures.")])
 
     def _said(self, pictures: Sequence[Block]) -> Message:
-        rest = self.progress.rest
         body: list[Block] = [
             b.header(f"Sample of {self.job.title}"),
             b.section(self.heading),
             *pictures,
             b.words(_prompts(self.items)),
-            b.actions(f"sample-{self.job.id}", *sample_buttons(self.job, rest)),
+            b.actions(f"sample-{self.job.id}", *sample_buttons(self.job, self.progress)),
         ]
         return b.message(f"{self.heading} Shall the rest be made?", body)
 
@@ -74,10 +73,8 @@ def _sample(ctx: Context, job: Job, kind: str, now: datetime) -> Sample:
     progress = progress_of(ctx, job, now)
     items = list(ctx.queries.items(job.id, FINAL_ITEMS, MOST_SHEETS * gallery.CELLS_A_SHEET))
     missed = f", {progress.missed:,} could not be made" if progress.missed else ""
-    heading = (
-        f"*{count(progress.stored, 'picture')}* of {count(job.items, 'picture')} made first{missed}; "
-        f"{_spent(progress)} so far."
-    )
+    made = f"{progress.stored:,} of {count(job.items, 'picture')}"
+    heading = f"*{made}* made first{missed}; {_spent(progress)} so far."
     shots = gallery.sheet_shots(job, kind, items) if progress.stored else []
     return Sample(kind=kind, heading=heading, shots=shots, job=job, items=items, progress=progress)
 

@@ -47,15 +47,18 @@ def price(quote: LaneQuote) -> str:
 
 
 def spread(low: Decimal, high: Decimal) -> str:
-    """A price for a button: “$41–46”, “$0.32–0.40”, “$42.13”."""
-    if low == high:
-        return money(low)
+    """A price for a button: “$41–46”, “$0.32–0.40”, “$42.13”; the highest alone where they hardly differ."""
+    if high - low <= high * HARDLY:
+        return money(high)
     if high >= WHOLE_DOLLARS_FROM:
         least, most = floor(low), ceil(high)
         return f"${least:,}–{most:,}" if least < most else f"${most:,}"
     least_text, most_text = money(low), money(high)
     return f"{least_text}–{most_text.removeprefix('$')}" if least_text != most_text else most_text
 
+
+HARDLY = Decimal("0.02")
+"""A range within this share of its highest price is one price to the reader."""
 
 WHOLE_DOLLARS_FROM = Decimal(10)
 """Of a range this high nobody counts the cents."""
@@ -85,12 +88,16 @@ def about(time: timedelta) -> str:
 HALF_HOUR = 1800
 
 
+def next_half_hour(at: datetime) -> datetime:
+    return datetime.fromtimestamp(ceil(at.timestamp() / HALF_HOUR) * HALF_HOUR, at.tzinfo)
+
+
 def by_when(at: datetime, now: datetime, zone: tzinfo | None) -> str:
     """“by 08:00”, to the next half hour, for text that Slack does not turn into each reader's own time.
 
     `zone`: that of the person it is for; None: not known, and UTC is named.
     """
-    local = datetime.fromtimestamp(ceil(at.timestamp() / HALF_HOUR) * HALF_HOUR, zone or now.tzinfo)
+    local = next_half_hour(at).astimezone(zone or now.tzinfo)
     day = "" if local.date() == now.astimezone(local.tzinfo).date() else f"{local:%a} "
     return f"by {day}{local:%H:%M}{'' if zone else ' UTC'}"
 

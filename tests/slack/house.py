@@ -58,6 +58,13 @@ class House:
             one_round(self.ctx, self.clock())
             announce(self.ctx, self.app.client, self.clock(), alert_channel=self.alert_channel)
 
+    def hear(self) -> None:
+        """What people decided is done and told; nothing is sent meanwhile."""
+        self.arrived()
+        self.clock.move(5)
+        work_inbox(self.ctx, self.app.client, self.clock())
+        announce(self.ctx, self.app.client, self.clock(), alert_channel=self.alert_channel)
+
     def until(self, look: Callable[[], Seen | None], ticks: int = 60) -> Seen:
         """Tick until something is there."""
         for _ in range(ticks):

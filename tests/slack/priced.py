@@ -31,6 +31,8 @@ def priced_house(folder: Path, slack: Workspace, **policy: Any) -> Iterator[Hous
         provider = OpenAI(cards, api_key=simulator.key, base_url=simulator.base_url, clock=now)
         # These tiny pictures look alike, and the gate would have them made again.
         rules = replace(QUICK, quality_gate=False, **policy)
-        with house(folder, slack, providers={"openai": provider}, policy=rules) as built:
-            yield built
-        provider.close()
+        try:
+            with house(folder, slack, providers={"openai": provider}, policy=rules) as built:
+                yield built
+        finally:
+            provider.close()

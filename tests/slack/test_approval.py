@@ -42,8 +42,7 @@ def other(tmp_path: Path, slack: Workspace) -> partial[AbstractContextManager[Ho
 def ask(home: House) -> None:
     drop(home, "@imgbatch quality=low", SHEET)
     home.ana.press(home.card(), "job_start_other")
-    home.arrived()
-    home.tick(times=2)
+    home.hear()
 
 
 def question(home: House) -> dict[str, object]:
@@ -59,18 +58,16 @@ def test_above_the_limit_a_second_person_starts_it(home: House) -> None:
     drop(home, "@imgbatch quality=low", SHEET)
     assert labels(home.card())["job_start_other"].startswith("Ask for approval: now, $0.")
     home.ana.press(home.card(), "job_start_other")
-    home.arrived()
-    home.tick(times=2)
+    home.hear()
     asked = question(home)
     assert home.job().state is JobState.PLANNED
-    assert f"<@{home.ana.user_id}> would like to *start 20 pictures now* for up to *$0." in words(asked)
+    assert f"<@{home.ana.user_id}> would like to *start 20 pictures now*, for up to *$0." in words(asked)
     assert "above the limit of $0.01" in words(asked)
     assert "Any other member of this workspace may agree" in words(asked)
     assert f"<@{home.ana.user_id}> has asked for somebody's approval" in words(home.card())
 
     home.ben.press(asked, "job_agree")
-    home.arrived()
-    home.tick(times=2)
+    home.hear()
     job = home.job()
     assert (job.state, job.lane, permits(home)) == (JobState.RUNNING, "live", [home.ben.user_id])
     assert f"agreed by <@{home.ben.user_id}>" in words(home.card())
@@ -102,8 +99,7 @@ def test_the_same_in_words(home: House) -> None:
     home.tick()
     assert home.job().state is JobState.PLANNED
     home.ben.command(home.room, "/imgbatch", f"agree {home.job().id}")
-    home.arrived()
-    home.tick()
+    home.hear()
     assert (home.job().state, home.job().lane) == (JobState.RUNNING, "batch")
     assert permits(home) == [home.ben.user_id]
 
@@ -210,10 +206,9 @@ def test_a_price_nobody_knows_is_above_every_limit(other: partial[AbstractContex
         home.ana.press(home.card(), "job_start")
         home.arrived()
         home.tick(times=2)
-        assert "for up to *a price that is not known*" in words(question(home))
+        assert "for up to *a price that is not known* in all" in words(question(home))
         home.ben.press(question(home), "job_agree")
-        home.arrived()
-        home.tick(times=2)
+        home.hear()
         assert home.job().state is JobState.RUNNING
         assert "agreed to whatever it costs" in words(question(home))
 

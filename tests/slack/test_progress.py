@@ -11,8 +11,6 @@ from pathlib import Path
 import pytest
 
 from bot.pipeline.assemble import assemble
-from bot.slack.announcer import announce
-from bot.slack.inbox import work_inbox
 from bot.slack.progress import progress_of
 from bot.slack.progress_card import Progress, Queue, progress_card
 from bot.workspace.server import Workspace
@@ -67,21 +65,13 @@ def test_the_place_in_the_line_is_said() -> None:
     assert "2nd in line at south, begins about <!date^" in said
 
 
-def hear(home: House) -> None:
-    """What was decided is done and told; nothing is sent meanwhile."""
-    home.arrived()
-    home.clock.move(5)
-    work_inbox(home.ctx, home.app.client, home.clock())
-    announce(home.ctx, home.app.client, home.clock())
-
-
 # --- in the workspace ----------------------------------------------------------------------------------
 
 
 def test_a_job_is_paused_and_resumed_from_its_card(priced: House) -> None:
     drop(priced, "@imgbatch lane=live quality=low", SHEET)
     priced.ana.press(priced.card(), "job_start")
-    hear(priced)
+    priced.hear()
     priced.ben.press(priced.card(), "job_pause")
     priced.quiet()
     assert priced.job().state is JobState.PAUSED
@@ -113,7 +103,7 @@ def test_pause_resume_and_cancel_in_words(priced: House) -> None:
 
     def say(what: str) -> JobState:
         priced.ana.say(priced.room, f"@imgbatch {what}", thread=message["ts"])
-        hear(priced)
+        priced.hear()
         return priced.job().state
 
     assert [say(what) for what in ("start", "pause", "resume", "pause")] == [
@@ -124,7 +114,7 @@ def test_pause_resume_and_cancel_in_words(priced: House) -> None:
     ]
     priced.ana.command(priced.room, "/imgbatch", f"resume {priced.job().id}")
     assert any("will go on; its card shows" in words(m) for m in priced.ana.messages(priced.room))
-    hear(priced)
+    priced.hear()
     assert say("stop") is JobState.CANCELLING
     priced.quiet()
     assert priced.job().state is JobState.CANCELLED
@@ -162,7 +152,7 @@ def test_a_job_for_the_night_says_when_it_begins(priced: House) -> None:
 def test_a_batch_behind_others_says_its_place_and_when_it_may_begin(priced: House) -> None:
     drop(priced, "@imgbatch quality=low", SHEET)
     priced.ana.press(priced.card(), "job_start")
-    hear(priced)
+    priced.hear()
     ctx, now = priced.ctx, priced.clock()
     # Packed, and not sent: the provider takes no more batches at present.
     assemble(ctx, now)

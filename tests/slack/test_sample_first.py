@@ -47,8 +47,7 @@ def test_a_sample_is_made_shown_and_gone_on_from(home: House) -> None:
     drop(home, "@imgbatch quality=low", SHEET)
     assert labels(home.card())["job_sample"].startswith("Sample first (6 pictures, ~$0.")
     home.ana.press(home.card(), "job_sample")
-    home.arrived()
-    home.tick()
+    home.hear()
     card = home.card()
     assert "Making the sample" in words(card)
     assert "The other 14 pictures wait until somebody has looked at these." in words(card)
@@ -59,7 +58,7 @@ def test_a_sample_is_made_shown_and_gone_on_from(home: House) -> None:
     message = shown(home)
     assert message is not None
     assert home.job().state is JobState.PILOT_REVIEW
-    assert "*6 pictures* of 20 pictures made first; $0." in words(message)
+    assert "*6 of 20 pictures* made first; $0." in words(message)
     assert "a red mug number" in words(message)
     (sheet,) = [block for block in message["blocks"] if block["type"] == "image"]
     assert "6 pictures ready" in sheet["alt_text"]
@@ -83,7 +82,7 @@ def test_a_sample_is_made_shown_and_gone_on_from(home: House) -> None:
     assert buttons(after) == []
     kept = [block["slack_file"] for block in after["blocks"] if block["type"] == "image"]
     assert kept == [sheet["slack_file"]]
-    assert set(told(home).values()) == {1}
+    assert {told(home)[home.job().id, kind] for kind in ("card", "sample", "summary")} == {1}
 
 
 def test_stopping_at_the_sample_keeps_it_and_makes_no_more(home: House) -> None:
@@ -103,7 +102,7 @@ def test_of_yes_and_no_at_once_the_first_counts_and_the_other_is_told(home: Hous
     home.ben.press(message, "job_go_on")
     parent = home.card() | {"ts": home.card()["thread_ts"]}
     home.ben.wait_for_reply(parent, "Somebody else has just decided")
-    home.tick()
+    home.hear()
     assert home.job().state is JobState.RUNNING
     home.ben.press(message, "job_go_on")
     home.ben.wait_for_reply(parent, "there is no sample to say yes to")
@@ -166,7 +165,7 @@ def test_a_sample_survives_a_crash_at_every_step(home: House) -> None:
     home = home.again()
     home.quiet()
     assert home.job().state is JobState.PILOT_REVIEW
-    assert set(told(home).values()) == {1}
+    assert {told(home)[home.job().id, kind] for kind in ("card", "sample")} == {1}
     message = shown(home)
     assert message is not None
     home.ben.press(message, "job_go_on")
@@ -184,6 +183,7 @@ def test_above_the_limit_the_rest_needs_a_second_person_and_the_sample_does_not(
     with priced_house(tmp_path, slack, approval_usd=Decimal("0.05")) as home:
         message = sampled(home)
         assert pictures(home) == 6
+        assert labels(message)["job_go_on"].startswith("Looks good: ask for approval of the other 14, $0.")
         home.ana.press(message, "job_go_on")
         home.arrived()
         home.tick(times=2)
