@@ -59,12 +59,16 @@ SCOPE = "home"
 def drawn(ctx: Context, wire: Wire, team: str, person: str, page: int, now: datetime) -> list[Block]:
     """The whole Home."""
     body: list[Block] = [b.header("Image batches"), b.actions("home", answers.form_button())]
-    body += _to_review(ctx, team, person)
-    body += _mine(ctx, wire, person, page, now)
-    body += _money(ctx, wire, team, person, now)
-    body += _alerts(ctx, person, now)
-    body += _schedules(ctx, team, person, now)
-    body += _presets(ctx, team, person)
+    for part in (
+        _to_review(ctx, wire, team, person, now),
+        _mine(ctx, wire, person, page, now),
+        _money(ctx, wire, team, person, now),
+        _alerts(ctx, person, now),
+        _schedules(ctx, team, person, now),
+        _presets(ctx, team, person),
+    ):
+        body += [b.divider(), *part] if part else []
+    body.append(b.divider())
     body.append(
         b.context("`/imgbatch help` says what else I can do. Or drop a sheet anywhere and mention me.")
     )
@@ -125,7 +129,7 @@ def _link(ctx: Context, wire: Wire, job: Job, now: datetime) -> str:
     return f"<{known[0]}|open the thread>"
 
 
-def _to_review(ctx: Context, team: str, person: str) -> list[Block]:
+def _to_review(ctx: Context, wire: Wire, team: str, person: str, now: datetime) -> list[Block]:
     """Samples and finished batches with pictures nobody has judged: the person's own, and those of channels
     whose preset names them.
     """
@@ -135,18 +139,25 @@ def _to_review(ctx: Context, team: str, person: str) -> list[Block]:
         if person in Defaults.of_json(preset.body).approvers
     }
     lines = []
+    more = 0
     for job in ctx.queries.jobs([JobState.PILOT_REVIEW, JobState.FINISHED], limit=LOOKED_AT):
         thread = ctx.mail.thread(job.id)
         mine = job.requested_by == person or (thread is not None and thread.channel in rooms)
         left = ctx.reviews.counts(job.id).get(ReviewState.UNREVIEWED, 0) if mine else 0
-        if left:
+        if left and len(lines) == REVIEWS_SHOWN:
+            more += 1
+        elif left:
             place = f" in <#{thread.channel}>" if thread and thread.channel.startswith(("C", "G")) else ""
             what = "the sample" if job.state is JobState.PILOT_REVIEW else count(left, "picture")
-            lines.append(f"• *{b.escaped(job.title, 100)}*{place}: {what} to look at")
+            link = _link(ctx, wire, job, now)
+            lines.append(
+                f"• *{b.escaped(job.title, 100)}*{place}: {what} to look at{f', {link}' if link else ''}"
+            )
     if not lines:
         return []
-    more = [f"… and {len(lines) - REVIEWS_SHOWN} more"] if len(lines) > REVIEWS_SHOWN else []
-    return [b.header("Waiting for your review"), b.section("\n".join([*lines[:REVIEWS_SHOWN], *more]))]
+    if more:
+        lines.append(f"… and {more} more")
+    return [b.header("Waiting for your review"), b.section("\n".join(lines))]
 
 
 # --- money and trouble ---------------------------------------------------------------------------------

@@ -19,12 +19,16 @@ from bot.slack.reach import Where
 from bot.slack.rights import Right, refusal
 from bot.slack.wire import Wire
 from bot.watch.words import money
+from providers.base import Lane
 from storage.records import Preset
 
 EDIT = "preset_edit"
 """Action id of the buttons that open a preset's form. The value is channel/name: without a name it is a new
 one, without a channel it is that of the button.
 """
+
+
+WHEN = {Lane.BATCH: "made later, cheaper", Lane.LIVE: "made now"}
 
 
 def fill(
@@ -154,7 +158,7 @@ def said_of(defaults: Defaults) -> str:
     parts.append(str(changes.size) if changes.size else "")
     parts.append(f"quality {changes.quality}" if changes.quality else "")
     parts.append(f"{changes.variants} pictures per prompt" if changes.variants else "")
-    parts.append("off-peak" if changes.off_peak else f"{changes.lane.value} lane" if changes.lane else "")
+    parts.append("made overnight" if changes.off_peak else WHEN[changes.lane] if changes.lane else "")
     parts.append(f"delivery {changes.delivery}" if changes.delivery else "")
     parts.append(f"budget {money(changes.budget_usd)}" if changes.budget_usd else "")
     parts.append(f"prompts begin “{b.cut(changes.prefix, 60)}”" if changes.prefix else "")

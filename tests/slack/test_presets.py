@@ -34,7 +34,7 @@ def test_presets_are_saved_shown_listed_and_dropped_by_words(home: House) -> Non
     assert "no presets yet" in said(home)
     assert "is saved" in save(home, 'packshots size=64x64 lane=live prefix="On brand." approval=50')
     home.ana.command(home.room, "/imgbatch", "preset show packshots")
-    assert "64x64, live lane, prompts begin “On brand.”, a second person's word above $50.00" in said(home)
+    assert "64x64, made now, prompts begin “On brand.”, a second person's word above $50.00" in said(home)
     home.ana.command(home.room, "/imgbatch", "preset")
     assert "packshots: 64x64" in said(home)
     home.ana.command(home.room, "/imgbatch", "preset show packshot")
