@@ -135,12 +135,11 @@ class Pictures(Reader):
         return self._all(Item, query.order_by(ITEM.c.number))
 
     def asked_for(self, job_id: str, since: datetime | None) -> bool:
-        """Whether pictures the sheet asked for ended after `since`: not only redos of them."""
+        """Whether anything happened since then to pictures the sheet asked for, not only to redos of them."""
         query = select(
             exists().where(
                 ITEM.c.job_id == job_id,
                 ITEM.c.version_of.is_(None),
-                ITEM.c.state.in_(list(FINAL_ITEMS)),
                 *([] if since is None else [ITEM.c.moved_at > since]),
             )
         )

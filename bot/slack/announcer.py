@@ -213,16 +213,15 @@ def _tell_end(desk: Desk, memory: Memory, place: Place, team: str, job: Job, tol
     if _settled(told.get(f"results-{stamp}")):
         return True  # the last of them
     kind = f"summary-{stamp}"
-    before = _before(told, stamp)
-    if kind not in told and before is not None and not desk.ctx.reviews.asked_for(job.id, before):
-        return True  # pictures were made again and nothing else: `tell_redone` says it all
+    if kind not in told and _only_redone(desk.ctx, job, told):
+        return True  # `tell_redone` says it all
     if not _settled(told.get(kind)):
         said = _summary(desk.ctx, job, kind, desk.now)
         if tell(desk, place, kind, said, told.get(kind), broadcast=True) is Fate.WAITS:
             return False
     parts = memory.galleries.get((job.id, stamp))
     if parts is None:
-        parts = gallery.lay_out(desk.ctx, job, stamp, before)
+        parts = gallery.lay_out(desk.ctx, job, stamp, _before(told, stamp))
         memory.galleries[job.id, stamp] = parts
     for number, part in enumerate(parts):
         if _settled(told.get(part.kind)):
@@ -239,6 +238,12 @@ def _tell_end(desk: Desk, memory: Memory, place: Place, team: str, job: Job, tol
         return False
     memory.galleries.pop((job.id, stamp), None)
     return True
+
+
+def _only_redone(ctx: Context, job: Job, told: Told) -> bool:
+    """Whether pictures were made again since the job was summed up, and nothing else has happened."""
+    before = _before(told, stamp_of(job))
+    return before is not None and not ctx.reviews.asked_for(job.id, before)
 
 
 def _settled(told: Announcement | None) -> bool:
@@ -265,6 +270,8 @@ def _summary(ctx: Context, job: Job, kind: str, now: datetime) -> Message:
 def _close_summaries(desk: Desk, place: Place, job: Job, told: Told) -> None:
     """Take the buttons off the summaries of earlier finishes: what they offered has been done."""
     now_at = f"summary-{stamp_of(job)}"
+    if _only_redone(desk.ctx, job, told):
+        return
     for kind, announcement in told.items():
         if not kind.startswith("summary-") or kind == now_at or announcement.digest == keeping.CLOSED:
             continue

@@ -131,9 +131,10 @@ def _heading(page: Page, now: datetime) -> str:
     name = FILTERS[page.filter][0] if page.filter in FILTERS else page.filter.partition(":")[2]
     lines = [f"*{page.tally.line[0].upper()}{page.tally.line[1:]}.*"]
     if page.items:
-        first, last = page.before + 1, page.before + len(page.items)
-        place = f"{first:,}" if first == last else f"{first:,} to {last:,}"
-        lines.append(f"{b.escaped(name, 80)}: {place} of {last + page.behind:,}")
+        others = [f"{page.before:,} before"] if page.before else []
+        others += [f"{page.behind:,} more after it"] if page.behind else []
+        here = [f"{len(page.items):,} on this page", *others]
+        lines.append(f"{b.escaped(name, 80)}: {', '.join(here)}")
     if page.due_at is not None and page.tally.unreviewed:
         late = "was due" if page.due_at < now else "due"
         lines.append(f"Review {late} {w.when(page.due_at, now)}")
@@ -211,7 +212,7 @@ def _made_as(item: Item) -> list[str]:
 def _about(item: Item) -> str:
     if item.state is not ItemState.STORED:
         return item.reason or f"It was not made: {item.state.value.replace('_', ' ')}."
-    return item.prompt
+    return item.alt_text or item.prompt
 
 
 def standing(page: Page, item: Item, now: datetime) -> str:
@@ -241,11 +242,11 @@ def _flags(item: Item) -> str:
 def buttons_for(item: Item) -> list[Block]:
     """At most three, as many as a card takes."""
     value, number = carried(item), f"picture {item.first}"
-    redo = _named(b.button("Redo…", REDO, value), f"Make {number} again")
+    redo = _named(b.button("Redo", REDO, value), f"Make {number} again")
     if item.state is not ItemState.STORED:
         return [_named(b.button("Edit and make…", REDO, value, style="primary"), f"Edit {number}")]
     approve = _named(b.button("Approve", APPROVE, value, style="primary"), f"Approve {number}")
-    reject = _named(b.button("Reject…", REJECT, value), f"Reject {number}")
+    reject = _named(b.button("Reject", REJECT, value), f"Reject {number}")
     undo = _named(b.button("Undo", UNDO, value), f"Take back what was decided about {number}")
     match item.review:
         case ReviewState.REPLACED:
@@ -253,7 +254,8 @@ def buttons_for(item: Item) -> list[Block]:
         case ReviewState.APPROVED:
             return [undo, reject, redo]
         case ReviewState.REJECTED:
-            return [approve, undo, redo]
+            again = {**redo, "style": "primary"}
+            return [again, {name: value for name, value in approve.items() if name != "style"}, undo]
         case ReviewState.UNREVIEWED:
             return [approve, reject, redo]
 
@@ -271,9 +273,9 @@ def _navigation(page: Page) -> Block:
     first, last = (items[0].first, items[-1].first) if items else (0, 0)
     elements: list[Block] = []
     if page.before > 0:
-        elements.append(b.button("◀ Previous", BACK, f"{job} {first}"))
+        elements.append(b.button("← Previous", BACK, f"{job} {first}"))
     if page.behind > 0:
-        elements.append(b.button("Next ▶", ON, f"{job} {last}"))
+        elements.append(b.button("Next →", ON, f"{job} {last}"))
     todo = [item for item in items if _to_do(item)]
     if len(todo) > 1:
         numbers = " ".join(str(item.first) for item in todo)

@@ -7,12 +7,12 @@ What is answered is kept before it is said, so that an answer that has to wait d
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from bot.intake.options import CommandError
-from bot.intake.verdicts import Pictures, Say, Verdict, as_ranges, parse_pictures, parse_verdict
+from bot.intake.verdicts import Say, Verdict, as_ranges, parse_pictures, parse_verdict
 from bot.pipeline.redo import CannotRedoError
 from bot.runtime import Context
 from bot.slack import answers, reach, review, verdict_words
@@ -173,17 +173,16 @@ def _keep(deed: Deed) -> str:
 
 def _these(deed: Deed) -> str:
     """“Approve these 6”: those on the page that nobody had decided about."""
-    pictures = Pictures(as_ranges(int(number) for number in deed.given["pictures"]))
-    return _quiet(deed, pictures)
-
-
-def _quiet(deed: Deed, pictures: Pictures) -> str:
-    pick = Pick(pictures.ranges, seen={ReviewState.UNREVIEWED})
+    numbers = [int(number) for number in deed.given["pictures"]]
+    pick = Pick(as_ranges(numbers), seen={ReviewState.UNREVIEWED})
     quorum = review.quorum_of(deed.ctx, deed.job)
     done = deed.ctx.reviews.decide(
         deed.job.id, pick, ReviewEvent.APPROVE, deed.person, deed.now, quorum=quorum
     )
-    return "" if done.voted else "All of these were decided before; the message is being brought up to date."
+    if not done.voted:
+        return "All of these were decided before; the message is being brought up to date."
+    deed = replace(deed, given={"picture": max(numbers)})
+    return _turn(deed, back=False)  # the page is done: on to the next, where there is one
 
 
 def _many(deed: Deed) -> str:

@@ -154,7 +154,7 @@ def test_a_lost_answer_tells_nothing_twice(home: House, lost: int) -> None:
 def test_results_are_shared_once_though_the_answer_is_lost(home: House) -> None:
     drop(home)
     home.ana.press(home.card(), "job_start")
-    home.until(lambda: any("1 to 4 of 4" in words(reply) for reply in home.replies()))
+    home.until(lambda: any("4 on this page" in words(reply) for reply in home.replies()))
     home.workspace.lose_answer_next("files.completeUploadExternal")
     home.tick(times=6)
     home.quiet()
