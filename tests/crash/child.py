@@ -14,6 +14,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -21,6 +22,7 @@ import httpx
 from slack_sdk import WebClient
 from sqlalchemy import Connection
 
+from bot.intake.deadline import deadline_at
 from bot.intake.spec import JobSpec
 from bot.pipeline.create import Wanted, create_job, digest
 from bot.pipeline.export import audit
@@ -33,7 +35,7 @@ from providers.base import Lane
 from providers.openai import OpenAI
 from storage.blobs import FolderBlobs
 from storage.records import AnnouncementState, Thread
-from storage.states import JobState
+from storage.states import JobState, SubmissionState
 from storage.writer import Writer
 from tests.parts import QUICK, TestClock, make_context
 
@@ -98,12 +100,14 @@ def run(
     lane: str,
     die_at: int | None,
     slack: tuple[str, str, str] | None = None,
+    deadline: str | None = None,
     gate: bool = False,
 ) -> dict[str, Any]:
     """One process's life: begin or go on with the job, to its end or to death; `gate`: its pictures judged.
 
     `vendor`: address and key of OpenAI's stand-in, or None to draw here. `slack`: API address, token and
-    channel of the workspace to tell it in, or None to tell nobody.
+    channel of the workspace to tell it in, or None to tell nobody. `deadline`: when the pictures are wanted,
+    the live lane approved; when a batch has made some of its pictures the clock is set to a moment before it.
     """
     effects = Effects(die_at)
     instrument(effects)
@@ -115,9 +119,16 @@ def run(
     idle = threading.Event()
     with make_context(Path(folder), providers, policy=replace(QUICK, quality_gate=gate), clock=clock) as ctx:
         clear_drafts(ctx)
-        job = _the_job(ctx, Path(sheet), lane)
+        job = _the_job(ctx, Path(sheet), lane, deadline)
         tell = _announcer(ctx, job, slack)
+        calm = None
+        known = ctx.queries.job(job)
+        if known is not None and known.rushed_at is not None:
+            clock.at, calm = known.rushed_at, 0  # where the life before was: a clock does not go back
         for _ in range(3000):
+            if calm is None and deadline is not None and _half_way(ctx, job):
+                calm = effects.count
+                clock.at = deadline_at(deadline, clock()) - timedelta(minutes=10)
             for stage in STAGES.values():
                 stage(ctx, clock())
             tell()
@@ -127,11 +138,17 @@ def run(
                 break
             clock.move(1)
             idle.wait(0.01)
+        assert current is not None
         proof = audit(ctx, current)
-        proof["effects"] = effects.count
+        proof["effects"], proof["calm_effects"] = effects.count, calm
+        proof["rushed"] = current.rushed_at is not None
         proof["incidents"] = [incident.key for incident in ctx.notices.incidents()]
         proof["announcements"] = sorted(ctx.mail.announcements(job))
     return proof
+
+
+def _half_way(ctx: Context, job: str) -> bool:
+    return any(s.state is SubmissionState.OPEN and s.completed for s in ctx.queries.submissions(job))
 
 
 def _announcer(ctx: Context, job: str, slack: tuple[str, str, str] | None) -> Callable[[], object]:
@@ -151,9 +168,12 @@ def _told(ctx: Context, job: str) -> bool:
     )
 
 
-def _the_job(ctx: Context, sheet: Path, lane: str) -> str:
+def _the_job(ctx: Context, sheet: Path, lane: str, deadline: str | None) -> str:
     """As `imgbatch run` does: the same wish goes on where it was."""
-    spec = JobSpec(template="{{ prompt }}", provider=next(iter(ctx.providers)), lane=Lane(lane))
+    spec = JobSpec(
+        template="{{ prompt }}", provider=next(iter(ctx.providers)), lane=Lane(lane), deadline=deadline,
+        rush=deadline is not None,
+    )  # fmt: skip
     wanted = Wanted(sheet, sheet.name, spec, "crash test")
     every = [state for state in JobState if state is not JobState.DRAFT]
     job = ctx.queries.job_by_digest(digest(wanted), every)
