@@ -28,7 +28,7 @@ from slack_bolt import App
 from slack_bolt.adapter.socket_mode import SocketModeHandler
 from slack_sdk import WebClient
 
-from bot.pipeline.export import audit, report
+from bot.pipeline.audit import audit, report
 from bot.runtime import Context, now
 from bot.workspace.person import Person
 from bot.workspace.server import Workspace

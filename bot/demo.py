@@ -18,7 +18,8 @@ from pydantic import SecretStr
 from bot.app import open_context
 from bot.config import Settings
 from bot.pipeline.attend import facts
-from bot.pipeline.export import write_pictures, write_results
+from bot.pipeline.export import write_pictures
+from bot.pipeline.results import results_name, write_results
 from bot.runtime import Context, now
 from bot.serve import running
 from bot.terminal import fail
@@ -158,7 +159,7 @@ def _wait(look: Any) -> Any:
 
 def _deliver(ctx: Context, job: Job, folder: Path) -> Path:
     write_pictures(ctx, job, folder)
-    with (folder / "results.csv").open("w", encoding="utf-8-sig", newline="") as file:
+    with (folder / results_name(job)).open("w+b") as file:
         write_results(ctx, job, file)
     return folder
 

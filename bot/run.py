@@ -19,10 +19,12 @@ from rich.table import Table
 from bot.app import open_context
 from bot.config import load
 from bot.pipeline.attend import facts
+from bot.pipeline.audit import audit, report
 from bot.pipeline.create import PLAN, Wanted, create_job, digest, plan_sheet
-from bot.pipeline.export import audit, report, write_pictures, write_results
+from bot.pipeline.export import write_pictures
 from bot.pipeline.plan import LaneQuote, Plan
 from bot.pipeline.rescue import clear_drafts
+from bot.pipeline.results import results_name, write_results
 from bot.pipeline.start import start
 from bot.runtime import Context, now
 from bot.scheduler import pipeline_ticks, ticking
@@ -131,7 +133,7 @@ def _work(ctx: Context, job_id: str) -> Job:
 
 def _deliver(ctx: Context, job: Job, folder: Path, options: RunOptions) -> int:
     write_pictures(ctx, job, folder)
-    with (folder / "results.csv").open("w", encoding="utf-8-sig", newline="") as file:
+    with (folder / results_name(job)).open("w+b") as file:
         write_results(ctx, job, file)
     numbers = report(ctx, job, now())
     (folder / "report.json").write_text(json.dumps(numbers, indent=2) + "\n", encoding="utf-8")
@@ -147,9 +149,8 @@ def _deliver(ctx: Context, job: Job, folder: Path, options: RunOptions) -> int:
 def _print_summary(job: Job, summary: Summary, folder: Path) -> None:
     out = Console(highlight=False)
     out.print(escape(summary.headline), soft_wrap=not out.is_terminal)
-    left_out = (
-        f"{count(job.bad_rows, 'row')} could not be used; results.csv says why." if job.bad_rows else ""
-    )
+    why = f"{count(job.bad_rows, 'row')} could not be used; {results_name(job)} says why."
+    left_out = why if job.bad_rows else ""
     for line in (*summary.lines, *filter(None, [left_out])):
         if out.is_terminal:
             out.print(Padding(escape(line), (0, 0, 0, 2), expand=False))

@@ -14,6 +14,7 @@ from storage.health import Health
 from storage.personal import Personal
 from storage.reading import PAGE, record_of
 from storage.records import Attempt, Event, Item, Job, Ledger, Row, Submission
+from storage.sheets import Sheets
 from storage.states import FINAL_ITEMS, LIVE_SUBMISSIONS, ItemState, JobState, ReviewState, SubmissionState
 from storage.tables import table
 from storage.under_way import UnderWay
@@ -44,7 +45,7 @@ class Clock:
     """From sending to answer, over attempts that made a picture."""
 
 
-class Queries(UnderWay, Health, Findings, Personal):
+class Queries(UnderWay, Health, Findings, Personal, Sheets):
     """The reading side of the data store."""
 
     # --- jobs and rows -----------------------------------------------------------------------------

@@ -31,6 +31,7 @@ from storage.moves import (
     write_history,
 )
 from storage.records import Item, Job, Row, Submission
+from storage.returning import Taken, take
 from storage.states import (
     ItemEvent,
     ItemState,
@@ -161,6 +162,13 @@ class Store:
         """
         with self._writer.transaction() as c:
             return deciding.reopen(c, job_id, states, at, person)
+
+    def take_sheet(self, job_id: str, taken: Taken, at: datetime, person: str, once: str) -> bool:
+        """A returned sheet changes the job, all of it or nothing; one that had ended goes on. False if this
+        asking was followed before. Raises StaleTransitionError.
+        """
+        with self._writer.transaction() as c:
+            return take(c, job_id, taken, person, at, once)
 
     def approve_rush(self, job_id: str, at: datetime, person: str = "") -> bool:
         """The live lane's cost is approved, should the deadline ask for it; False if it was before."""

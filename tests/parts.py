@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import random
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -16,6 +18,7 @@ from bot.app import width
 from bot.config import Policy
 from bot.intake.spec import JobSpec
 from bot.pipeline.create import Wanted, create_job
+from bot.pipeline.results import write_results
 from bot.pipeline.rounds import one_round
 from bot.pipeline.start import start
 from bot.runtime import Context
@@ -158,3 +161,10 @@ def run_until(
         ctx.clock.move(1)
         idle.wait(real_pause)
     raise AssertionError(f"it has not happened after {rounds} rounds")
+
+
+def results_of(ctx: Context, job: Job) -> list[dict[str, str]]:
+    """The lines of the job's results.csv."""
+    out = io.BytesIO()
+    write_results(ctx, job, out)
+    return list(csv.DictReader(io.StringIO(out.getvalue().decode("utf-8-sig"))))

@@ -234,7 +234,7 @@ def _tell_end(desk: Desk, memory: Memory, place: Place, team: str, job: Job, tol
     # Once it was begun, `_keep_review` goes on with it.
     if parts and review.REVIEW not in told and review.tell_review(desk, place, team, job, None) is Fate.WAITS:
         return False
-    if tell_results(desk, place, job, stamp, told.get(f"results-{stamp}")) is Fate.WAITS:
+    if tell_results(desk, place, team, job, stamp, told.get(f"results-{stamp}")) is Fate.WAITS:
         return False
     memory.galleries.pop((job.id, stamp), None)
     return True

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from bot.pipeline.attend import facts
-from bot.pipeline.export import ENDS, audit
+from bot.pipeline.audit import ENDS, audit
 from bot.runtime import Context
 from bot.slack import blocks as b
 from bot.slack import reach

@@ -24,8 +24,8 @@ from sqlalchemy import Connection
 
 from bot.intake.deadline import deadline_at
 from bot.intake.spec import JobSpec
+from bot.pipeline.audit import audit
 from bot.pipeline.create import Wanted, create_job, digest
-from bot.pipeline.export import audit
 from bot.pipeline.rescue import clear_drafts
 from bot.pipeline.rounds import STAGES
 from bot.runtime import Context, now

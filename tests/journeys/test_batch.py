@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import csv
 import errno
-import io
 from pathlib import Path
 
 import pytest
 
-from bot.pipeline.export import audit, report, write_pictures, write_results
+from bot.pipeline.audit import audit, report
+from bot.pipeline.export import write_pictures
 from bot.pipeline.rounds import one_round
 from bot.runtime import Context
 from providers.base import Lane
 from providers.simulators.openai import OpenAISimulator
 from storage.records import Job
 from storage.states import ItemState, JobState
-from tests.parts import run_to_end, run_until, sheet, started
+from tests.parts import results_of, run_to_end, run_until, sheet, started
 
 PAUSE = 0.02
 """Seconds the simulator gets between two rounds."""
@@ -27,9 +26,7 @@ def finish(ctx: Context, job: Job) -> Job:
 
 
 def rows_of(ctx: Context, job: Job) -> list[dict[str, str]]:
-    text = io.StringIO()
-    write_results(ctx, job, text)
-    return list(csv.DictReader(io.StringIO(text.getvalue())))
+    return results_of(ctx, job)
 
 
 def test_a_sheet_becomes_pictures_and_every_row_is_accounted_for(

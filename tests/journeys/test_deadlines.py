@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
+from bot.pipeline.audit import audit
 from bot.pipeline.create import CannotCreateError
 from bot.pipeline.deadline import approve_rush, outlook
-from bot.pipeline.export import audit
 from bot.pipeline.plan import PlanError
 from bot.pipeline.rounds import one_round
 from bot.runtime import Context

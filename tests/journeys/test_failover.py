@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from bot.pipeline.export import audit, report
+from bot.pipeline.audit import audit, report
 from bot.pipeline.pricing import Asked, quote
 from bot.pipeline.rounds import one_round
 from bot.pipeline.start import start

@@ -4,8 +4,6 @@ the same counts in the thread, in results.csv and in the ledger.
 
 from __future__ import annotations
 
-import csv
-import io
 from collections import Counter
 from contextlib import ExitStack
 from pathlib import Path
@@ -16,7 +14,7 @@ from pydantic import SecretStr
 
 from bot.app import open_context
 from bot.config import Settings
-from bot.pipeline.export import audit, write_results
+from bot.pipeline.audit import audit
 from bot.runtime import Context
 from bot.serve import running
 from bot.workspace.person import Person
@@ -25,6 +23,7 @@ from providers.simulators.faults import Faults
 from providers.simulators.openai import OpenAISimulator
 from storage.records import AnnouncementState
 from storage.states import JobState
+from tests.parts import results_of
 
 CHANNEL = "#product-images"
 
@@ -72,9 +71,7 @@ def test_a_hundred_rows_end_stored_or_flagged_with_the_same_counts_everywhere(tm
         assert len(prompts) == len(set(prompts)) == proof["stored"]
         assert simulator.ledger.creates == len(ctx.queries.submissions(job.id))
 
-        out = io.StringIO()
-        write_results(ctx, job, out)
-        statuses = [row["status"] for row in csv.DictReader(io.StringIO(out.getvalue()))]
+        statuses = [row["status"] for row in results_of(ctx, job)]
         assert Counter(statuses) == {"stored": 99, "refused": 1}
         thread = " ".join(message["text"] for message in person.thread(CHANNEL, posted["ts"]))
         assert "99 of 100 pictures are ready" in thread

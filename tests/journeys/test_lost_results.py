@@ -14,7 +14,7 @@ import pytest
 
 from bot.config import Policy
 from bot.pipeline.attend import attend
-from bot.pipeline.export import audit
+from bot.pipeline.audit import audit
 from bot.pipeline.rounds import one_round
 from bot.runtime import Context, now
 from providers import catalogue

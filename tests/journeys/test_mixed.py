@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.pipeline.export import audit
+from bot.pipeline.audit import audit
 from bot.runtime import Context, now
 from providers import catalogue, registry
 from providers.simulators import SIMULATORS

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from bot.pipeline.assemble import assemble
+from bot.pipeline.audit import audit
 from bot.pipeline.create import PLAN
-from bot.pipeline.export import audit
 from bot.pipeline.plan import BudgetError
 from bot.pipeline.rounds import one_round
 from bot.pipeline.start import start

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.pipeline.export import audit
+from bot.pipeline.audit import audit
 from bot.pipeline.pilot import go_on
 from bot.pipeline.plan import BudgetError
 from bot.pipeline.rounds import one_round

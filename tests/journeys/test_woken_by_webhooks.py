@@ -17,7 +17,7 @@ from pydantic import SecretStr
 from bot.app import build_hooks, build_providers, open_context
 from bot.config import Policy, Settings
 from bot.hooks import Hooks
-from bot.pipeline.export import audit, report
+from bot.pipeline.audit import audit, report
 from bot.pipeline.rounds import one_round
 from bot.runtime import Context, now
 from bot.serve import running

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,8 +14,8 @@ import pytest
 from PIL import Image, ImageFilter
 
 from bot.pipeline.attend import facts
+from bot.pipeline.audit import audit, report
 from bot.pipeline.create import SPEC
-from bot.pipeline.export import audit, report, write_results
 from bot.pipeline.inspection import Gate
 from bot.runtime import Context
 from bot.watch.summary import summarise
@@ -37,7 +36,7 @@ from providers.drawing import draw
 from providers.sketch import Sketch
 from storage.records import Item, Job
 from storage.states import ItemState
-from tests.parts import QUICK, TestClock, make_context, run_to_end, sheet, started
+from tests.parts import QUICK, TestClock, make_context, results_of, run_to_end, sheet, started
 
 PRICE = Decimal("0.10")
 SIZE = Size(192, 192)
@@ -297,9 +296,7 @@ def test_it_is_reported_apart_from_success_and_in_results_csv(tmp_path: Path) ->
         assert summary.quality in summary.lines
         told = report(ctx, job, ctx.clock())
         assert (told["success_rate"], told["flagged"], told["made_again"]) == (1.0, 1, 2)
-        out = io.StringIO()
-        write_results(ctx, job, out)
-        rows = list(csv.DictReader(io.StringIO(out.getvalue())))
+        rows = results_of(ctx, job)
         assert [row["flags"] for row in rows] == ["", "nearly one colour", "", "", "", ""]
         assert [row["status"] for row in rows] == ["stored"] * 6
 

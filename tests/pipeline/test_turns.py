@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.pipeline.export import audit
+from bot.pipeline.audit import audit
 from bot.runtime import now
 from bot.turns import Allowance, Turns
 from providers import catalogue

@@ -1,0 +1,172 @@
+"""Reads for sheets that go out and come back: rows, their pictures, what each cost, what was made before."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from sqlalchemy import ColumnElement, and_, func, or_, select
+
+from storage.each import IN_LIST
+from storage.reading import Reader
+from storage.records import Item, Row
+from storage.states import FINAL_ITEMS, ItemState, ReviewState
+from storage.tables import table
+
+JOB, ROW, ITEM, ATTEMPT = table("job"), table("row"), table("item"), table("attempt")
+
+NOT_MADE = FINAL_ITEMS - {ItemState.STORED}
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What was paid for something, as the ledger counts it."""
+
+    usd: Decimal = Decimal(0)
+    """Known cost of what was billed."""
+    unpriced: int = 0
+    """Attempts that were billed, or perhaps were, and whose price nobody knows."""
+
+    def __add__(self, other: Spent) -> Spent:
+        return Spent(self.usd + other.usd, self.unpriced + other.unpriced)
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """Pictures without a file that ended alike, with what they cost."""
+
+    state: ItemState
+    kind: str
+    code: str
+    count: int
+    spent: Spent
+    billed: int
+    """How many of them were billed at least once."""
+
+
+class Sheets(Reader):
+    """These reads; part of `Queries`."""
+
+    def rows_by_number(self, job_id: str, numbers: Iterable[int]) -> Mapping[int, Row]:
+        found: dict[int, Row] = {}
+        for some in _parts(numbers):
+            query = select(ROW).where(ROW.c.job_id == job_id, ROW.c.number.in_(some))
+            found.update((row.number, row) for row in self._all(Row, query))
+        return found
+
+    def items_by_row(self, job_id: str, rows: Iterable[int]) -> Mapping[int, Sequence[Item]]:
+        """All versions of the pictures of these rows, by number."""
+        found: dict[int, list[Item]] = {}
+        for some in _parts(rows):
+            query = select(ITEM).where(ITEM.c.job_id == job_id, ITEM.c.row.in_(some))
+            for item in self._all(Item, query.order_by(ITEM.c.row, ITEM.c.number)):
+                found.setdefault(item.row, []).append(item)
+        return found
+
+    def last_row(self, job_id: str) -> int:
+        """The highest number of a row; 0 where there is none."""
+        with self._reading() as c:
+            query = select(func.max(ROW.c.number)).where(ROW.c.job_id == job_id)
+            return int(c.execute(query).scalar() or 0)
+
+    def spent_by_row(self, job_id: str, rows: Iterable[int]) -> Mapping[int, Spent]:
+        """What these rows cost; the sum over all rows is what `Queries.ledger` says."""
+        found: dict[int, Spent] = {}
+        for some in _parts(rows):
+            query = (
+                select(ITEM.c.row, _KNOWN, _UNKNOWN)
+                .select_from(ATTEMPT.join(ITEM, _OF_ITEM))
+                .where(ATTEMPT.c.job_id == job_id, ITEM.c.row.in_(some))
+                .group_by(ITEM.c.row)
+            )
+            with self._reading() as c:
+                for row, usd, unpriced in c.execute(query):
+                    found[row] = Spent(Decimal(usd or 0), unpriced)
+        return found
+
+    def made_before(self, job_id: str, fingerprints: Collection[str]) -> Mapping[str, int]:
+        """Kept pictures of the job that were asked for in the same words, by fingerprint; none that was
+        rejected.
+        """
+        found: dict[str, int] = {}
+        wanted = (ITEM.c.state == ItemState.STORED, ITEM.c.review != ReviewState.REJECTED)
+        for some in _parts(fingerprints):
+            query = select(ITEM.c.fingerprint, func.min(ITEM.c.number)).where(
+                ITEM.c.job_id == job_id, ITEM.c.fingerprint.in_(some), *wanted
+            )
+            with self._reading() as c:
+                for known, number in c.execute(query.group_by(ITEM.c.fingerprint)):
+                    found[known] = number
+        return found
+
+    def failed(self, job_id: str) -> Sequence[Failed]:
+        """Pictures that came to nothing and are wanted, by how they ended, most first."""
+        spent = (
+            select(ATTEMPT.c.item, _KNOWN.label("usd"), _UNKNOWN.label("unpriced"), _BILLED.label("billed"))
+            .where(ATTEMPT.c.job_id == job_id)
+            .group_by(ATTEMPT.c.item)
+            .subquery()
+        )
+        alike = (ITEM.c.state, func.coalesce(ITEM.c.failure_kind, ""), func.coalesce(ITEM.c.failure_code, ""))
+        query = (
+            select(
+                *alike,
+                func.count(),
+                func.coalesce(func.sum(spent.c.usd), 0),
+                func.coalesce(func.sum(spent.c.unpriced), 0),
+                func.count().filter(spent.c.billed > 0),
+            )
+            .select_from(ITEM.outerjoin(spent, spent.c.item == ITEM.c.number))
+            .where(*_unmade(job_id))
+            .group_by(*alike)
+            .order_by(func.count().desc())
+        )
+        with self._reading() as c:
+            return [
+                Failed(ItemState(state), kind, code, count, Spent(_usd(usd), int(unpriced)), billed)
+                for state, kind, code, count, usd, unpriced, billed in c.execute(query)
+            ]
+
+    def failed_items(self, job_id: str, ends: Collection[tuple[str, str, str]], limit: int) -> Sequence[Item]:
+        """The first of those that ended in one of these ways (state, kind, code)."""
+        ways = [
+            and_(
+                ITEM.c.state == state,
+                func.coalesce(ITEM.c.failure_kind, "") == kind,
+                func.coalesce(ITEM.c.failure_code, "") == code,
+            )
+            for state, kind, code in ends
+        ]
+        if not ways:
+            return []
+        query = select(ITEM).where(*_unmade(job_id), or_(*ways)).order_by(ITEM.c.number)
+        return self._all(Item, query.limit(limit))
+
+
+_OF_ITEM = and_(ITEM.c.job_id == ATTEMPT.c.job_id, ITEM.c.number == ATTEMPT.c.item)
+_OPEN = ATTEMPT.c.outcome.is_(None)
+_PAID = or_(ATTEMPT.c.billed == "yes", ATTEMPT.c.outcome == "made")
+_PERHAPS = and_(ATTEMPT.c.billed == "unknown", ~_OPEN)
+# The same sums as in `Queries.ledger`.
+_KNOWN = func.coalesce(func.sum(ATTEMPT.c.cost).filter(~_OPEN), 0)
+_UNKNOWN = func.count().filter(and_(or_(_PAID, _PERHAPS), ATTEMPT.c.cost.is_(None)))
+_BILLED = func.count().filter(and_(_PAID, or_(ATTEMPT.c.cost.is_(None), ATTEMPT.c.cost > 0)))
+
+
+def _unmade(job_id: str) -> tuple[ColumnElement[bool], ...]:
+    return (
+        ITEM.c.job_id == job_id,
+        ITEM.c.state.in_(list(NOT_MADE)),
+        ITEM.c.review != ReviewState.REPLACED,
+    )
+
+
+def _usd(value: object) -> Decimal:
+    """A sum over a labelled column comes back in dollars or, where its type was lost, in billionths."""
+    return value if isinstance(value, Decimal) else Decimal(str(value or 0))
+
+
+def _parts(values: Iterable[int | str]) -> Iterable[list[int | str]]:
+    wanted = sorted(set(values))
+    return [wanted[start : start + IN_LIST] for start in range(0, len(wanted), IN_LIST)]
