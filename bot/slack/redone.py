@@ -13,7 +13,6 @@ from bot.slack import files, previews, review, review_page
 from bot.slack.blocks import Block, Message
 from bot.slack.gallery import Part
 from bot.slack.telling import TRIES, Desk, Fate, Place, tell
-from bot.watch.words import count
 from storage.records import Announcement, Item, Job
 from storage.states import ENDED_JOBS, ItemState, ReviewState
 
@@ -93,8 +92,7 @@ def _message(
 ) -> Message:
     made = [item for _, item in pairs if item.state is ItemState.STORED]
     page = review.about(desk.ctx, job, made)
-    numbers = ", ".join(f"{item.first:,}" for _, item in pairs)
-    heading = f"Made again: {'picture' if len(pairs) == 1 else 'pictures'} {numbers}."
+    heading = _heading(made, pairs)
     body: list[Block] = [b.section(f"*{heading}*")]
     for old, new in pairs:
         if new.state is not ItemState.STORED:
@@ -111,9 +109,17 @@ def _message(
             buttons.append(b.button(label, review_page.KEEP, review_page.carried(old)))
         if buttons:
             body.append(b.actions(f"redo-{new.number}-{new.review}", *buttons))
-    failed = len(pairs) - len(made)
-    also = f" {count(failed, 'one', 'of them')} could not be made." if failed else ""
-    return b.message(f"{b.escaped(job.title, 150)}: {heading}{also}", body)
+    return b.message(f"{b.escaped(job.title, 150)}: {heading}", body)
+
+
+def _heading(made: Sequence[Item], pairs: Sequence[tuple[Item | None, Item]]) -> str:
+    failed = [item for _, item in pairs if item.state is not ItemState.STORED]
+    said = []
+    for items, what in ((made, "Made again"), (failed, "Could not be made again")):
+        if items:
+            numbers = ", ".join(f"{item.first:,}" for item in items)
+            said.append(f"{what}: {'picture' if len(items) == 1 else 'pictures'} {numbers}.")
+    return " ".join(said)
 
 
 def _standing(page: review_page.Page, item: Item, desk: Desk) -> str:
@@ -123,5 +129,5 @@ def _standing(page: review_page.Page, item: Item, desk: Desk) -> str:
 
 
 def _came_to_nothing(item: Item) -> str:
-    why = f": {item.reason}" if item.reason else f" ({item.state.value.replace('_', ' ')})."
-    return b.cut(f"Picture {item.first:,} could not be made again{why}", 400) + " The earlier version counts."
+    why = (item.reason or item.state.value.replace("_", " ")).rstrip(".")
+    return b.cut(f"Picture {item.first:,}: {why}", 400) + ". The earlier version counts."
