@@ -124,10 +124,10 @@ def progress_card(job: Job, progress: Progress, now: datetime) -> Message:
     if progress.rush is not None:
         body.append(b.context(cards.rush_line(progress.rush, now)))
     body += [b.words(f"{pause.provider} is paused: {pause.reason}") for pause in progress.pauses]
-    if progress.newest is not None:
-        body.append(b.image(progress.newest.file_id, progress.newest.alt, progress.newest.title))
     body.append(b.actions(f"progress-{job.id}", *_buttons(job, progress)))
     body.append(b.context(cards.who(job, progress.permit)))
+    if progress.newest is not None:  # last: the buttons stay in sight
+        body.append(b.image(progress.newest.file_id, progress.newest.alt, progress.newest.title))
     ready = f"{progress.stored:,} of {count(progress.total, 'picture')} ready"
     text = f"{b.escaped(job.title, 150)}: {state[0].lower()}{state[1:]}, {ready}."
     return b.message(text, body)
@@ -149,7 +149,7 @@ def _state(job: Job, progress: Progress) -> str:
 
 
 def _counted(progress: Progress) -> str:
-    counted = [f"{progress.stored:,} ready"]
+    counted = [f"{progress.stored:,} of {progress.total:,} ready"]
     if progress.missed:
         counted.append(f"{progress.missed:,} not made")
     if progress.under_way:
@@ -175,7 +175,7 @@ def _cost(job: Job, progress: Progress) -> str:
 def _time(job: Job, progress: Progress, now: datetime) -> str:
     """When it should be done. No running clock: a message that says the same is not sent again."""
     if job.state is JobState.PAUSED:
-        return "stands still until somebody resumes it"
+        return "nothing more is sent until somebody resumes it"
     if job.state is JobState.PILOT_REVIEW:
         return "waits for somebody's word"
     if progress.queue is not None:
