@@ -172,6 +172,7 @@ TOPICS = (
     "cancel",
     "retry",
     "audit",
+    "review",
     "presets",
     "schedules",
 )
@@ -192,6 +193,10 @@ _VERBS = {
 """What people write -> the verb."""
 
 _TOPIC_WORDS = {
+    "approve": "review",
+    "reject": "review",
+    "redo": "review",
+    "undo": "review",
     "template": "templates",
     "pilot": "sample",
     "go": "sample",
