@@ -86,7 +86,8 @@ def test_a_retry_that_makes_no_sense_says_so(home: House) -> None:
     ended(home)
     job = home.job().id
     home.ana.command(home.room, "/imgbatch", f"retry {job} in_doubt")
-    assert "no in doubt pictures" in words(home.ana.messages(home.room))
+    said = words(home.ana.messages(home.room))
+    assert f"no in doubt pictures to send again, but 1 failed (“retry {job} failed”), 1 refused" in said
     home.ana.command(home.room, "/imgbatch", f"retry {job} refused")
     home.quiet()
     assert home.ctx.queries.counts(job)[ItemState.REFUSED] == 1

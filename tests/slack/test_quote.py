@@ -170,6 +170,25 @@ def test_start_in_words_names_the_lane(priced: House) -> None:
     assert (priced.job().lane, priced.job().state) == ("live", JobState.RUNNING)
 
 
+def test_a_deadline_says_what_keeping_it_may_cost_and_asks_once_for_that(priced: House) -> None:
+    day = priced.clock() + timedelta(days=3)
+    message = drop(priced, f'@imgbatch quality=low deadline="{day:%Y-%m-%d} 09:00"', SHEET)
+    card = priced.card()
+    assert "What would come too late is not hurried, unless somebody allows it: for up to $0." in words(card)
+    assert labels(card)["job_rush"].startswith("Allow rush, up to $0.")
+    priced.ben.press(card, "job_rush")
+    priced.hear()
+    allowed = priced.card()
+    assert "What would come too late in the cheaper lane is made now, for up to $0." in words(allowed)
+    assert "job_rush" not in buttons(allowed)
+    assert priced.job().spec["rush"] is True
+    priced.ana.say(priced.room, "@imgbatch rush", thread=message["ts"])
+    priced.hear()
+    priced.ana.wait_for_reply(message, "has been agreed to already")
+    rushes = [e for e in priced.ctx.queries.events(priced.job().id) if e.event == "approve_rush"]
+    assert [e.person for e in rushes] == [priced.ben.user_id]
+
+
 def test_a_planned_card_keeps_its_times_up_to_date(tmp_path: Path, slack: Workspace) -> None:
     with house(tmp_path, slack) as home:
         drop(home, "@imgbatch lane=batch size=128x128 A {{ color }} {{ name }}")
