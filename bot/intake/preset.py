@@ -23,7 +23,9 @@ class Defaults:
     changes: Changes = field(default_factory=Changes)
     template: str | None = None
     approvers: tuple[str, ...] = ()
-    """Ids of the people, and of the groups, who review what is made with it; empty: whoever may."""
+    """Ids of the people, and of the groups, who review the channel's pictures; empty: whoever may. This and
+    the next count in the channel's default preset.
+    """
     approval_usd: Decimal | None = None
     """A job above this needs a second person's word; None: the operator's limit alone."""
     quorum: int | None = None
@@ -88,7 +90,7 @@ def read_defaults(text: str) -> tuple[str, Defaults]:
     changes, template = parse_options(rest)
     if changes.preset is not None:
         raise CommandError("A preset cannot be made of another; leave preset= out.")
-    defaults = Defaults(changes, template, approvers, amount)
+    defaults = Defaults(replace(changes, quorum=None), template, approvers, amount, changes.quorum)
     if defaults == Defaults():
         raise CommandError(
             "Say what the preset holds, like “preset save packshots size=1024x1024 lane=batch”; "

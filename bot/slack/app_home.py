@@ -138,7 +138,7 @@ def _to_review(ctx: Context, wire: Wire, team: str, person: str, now: datetime) 
         for preset in ctx.shelf.presets(team)
         if person in Defaults.of_json(preset.body).approvers
     }
-    lines = []
+    lines: list[str] = []
     more = 0
     for job in ctx.queries.jobs([JobState.PILOT_REVIEW, JobState.FINISHED], limit=LOOKED_AT):
         thread = ctx.mail.thread(job.id)

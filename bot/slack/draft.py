@@ -148,6 +148,8 @@ def values_of(changes: Changes, template: str | None) -> dict[str, Value]:
         "delivery": changes.delivery,
         "pilot": str(changes.pilot) if changes.pilot else None,
         "deadline": changes.deadline,
+        "quorum": str(changes.quorum) if changes.quorum else None,
+        "review_by": changes.review_by,
         "rush": ["rush"] if changes.rush else None,
         "preset": changes.preset,
     }

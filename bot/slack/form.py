@@ -330,6 +330,12 @@ def _further(draft: Draft, cards: Sequence[ModelCard]) -> list[Block]:
             hint="A day and a time. Without a zone, like +02:00, it is UTC.",
         ),
         f.field("rush", "If it gets late", f.boxes(rush, draft.values.get("rush"))),
+        f.field("review_by", "Reviewed by", f.text(draft.text("review_by"), "Friday 17:00", most=60)),
+        f.field(
+            "quorum",
+            "How many must approve each picture",
+            f.number(draft.text("quorum"), least="1", most="9"),
+        ),
         f.field(
             "route",
             "Providers to try, in order",

@@ -64,6 +64,8 @@ def spec_of(draft: Draft, providers: Mapping[str, Any]) -> JobSpec:
         delivery=draft.text("delivery") or None,
         deadline=read("deadline", check_deadline),
         rush=bool(draft.several("rush")),
+        review_by=read("review_by", check_deadline),
+        quorum=int(draft.text("quorum")) if draft.text("quorum") else None,
         prefix=read("prefix", check_brand) or "",
         suffix=read("suffix", check_brand) or "",
         background=draft.text("background") or None,

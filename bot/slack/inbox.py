@@ -213,7 +213,7 @@ def _message(desk: Desk, entry: InboxEntry) -> str:
     if len(sheets) > 1:
         raise FileTrouble("There are several sheets in your message; send one at a time.")
     changes, template = parse_options(given["text"])
-    changes, template, _ = presets.fill(desk.ctx, where, changes, template)
+    changes, template = presets.fill(desk.ctx, where, changes, template)
     spec = changes.apply(JobSpec(), template)
     batch = Batch(given["job"], sheets[0], spec, where.person, tuple(pictures))
     _make(desk, batch)

@@ -35,7 +35,7 @@ def begin(
     fresh = (changes is None or not changes.given()) and not template
     if aside is not None and fresh and (sheet is None or (aside.sheet and aside.sheet.id == sheet.id)):
         return aside if sheet is not None else _here(aside, where.channel)
-    changes, template, _ = presets.fill(ctx, where, changes or Changes(), template)
+    changes, template = presets.fill(ctx, where, changes or Changes(), template)
     thread = where.thread if sheet is not None else None
     return Draft(
         ctx.new_id(8), where.team, values_of(changes, template), sheet, here=where.channel, thread=thread
@@ -62,7 +62,7 @@ def drawn(ctx: Context, draft: Draft, now: datetime) -> View:
 def refilled(ctx: Context, draft: Draft, person: str, name: str) -> Draft:
     """The form with a preset's options in its fields, in the place of what they said. Raises CommandError."""
     where = Where(draft.team, draft.here, person)
-    changes, template, _ = presets.fill(ctx, where, Changes(preset=name), None)
+    changes, template = presets.fill(ctx, where, Changes(preset=name), None)
     return draft.anew(values_of(changes, template or draft.text("template")))
 
 
@@ -71,7 +71,7 @@ def moved(ctx: Context, draft: Draft, person: str, channel: str) -> Draft:
     draft = replace(draft, here=channel)
     where = Where(draft.team, channel, person)
     try:
-        changes, template, _ = presets.fill(ctx, where, Changes(), None)
+        changes, template = presets.fill(ctx, where, Changes(), None)
     except CommandError:
         return draft
     said = values_of(changes, template)
@@ -116,9 +116,11 @@ def update(ctx: Context, wire: Wire, view_id: str, mark: str, draft: Draft, now:
 
 
 def replace_view(wire: Wire, view_id: str, mark: str, view: View, now: datetime) -> None:
-    """Put a view in the place of one that is open and still has this mark. Raises SlackTrouble."""
+    """Put a view in the place of one that is open and still has this mark; an empty mark fits whatever is
+    open. Raises SlackTrouble.
+    """
     try:
-        wire.call("views.update", now, paced=False, view_id=view_id, hash=mark, view=view)
+        wire.call("views.update", now, paced=False, view_id=view_id, view=view, hash=mark or None)
     except Unfit as problem:
         if problem.code not in ("hash_conflict", "not_found"):
             raise

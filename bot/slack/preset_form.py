@@ -30,7 +30,8 @@ from providers.catalogue import ModelCard
 
 CALLBACK = "preset_form"
 
-MOST_VOTES = 10
+MOST_VOTES = 9
+"""As the option `quorum` has it."""
 
 
 def preset_form(where: Where, name: str, held: Defaults, cards: Sequence[ModelCard]) -> View:
@@ -84,7 +85,12 @@ def preset_form(where: Where, name: str, held: Defaults, cards: Sequence[ModelCa
             "A second person must agree above, in US dollars",
             f.number(_str(held.approval_usd), least="0.01", decimal=True),
         ),
-        f.field("approvers", "Who reviews the pictures", _people(held.approvers)),
+        f.field(
+            "approvers",
+            "Who reviews the pictures",
+            _people(held.approvers),
+            hint=f"This, and from which price a second person must agree, count in the preset “{DEFAULT}”.",
+        ),
         f.field(
             "quorum", "How many must approve", f.number(_str(held.quorum), least="1", most=str(MOST_VOTES))
         ),

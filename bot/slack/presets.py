@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -31,10 +32,8 @@ one, without a channel it is that of the button.
 WHEN = {Lane.BATCH: "made later, cheaper", Lane.LIVE: "made now"}
 
 
-def fill(
-    ctx: Context, where: Where, changes: Changes, template: str | None
-) -> tuple[Changes, str | None, Defaults]:
-    """What was said, then the named preset's, then the channel's default; and the presets' other rules.
+def fill(ctx: Context, where: Where, changes: Changes, template: str | None) -> tuple[Changes, str | None]:
+    """What was said, then the named preset's, then the channel's default.
 
     Raises CommandError for a name that the channel does not have.
     """
@@ -44,19 +43,13 @@ def fill(
         if named is None:
             raise CommandError(no_such(ctx, where, changes.preset))
         found.insert(0, named)
-    rules = Defaults()
     for preset in found:
         if preset is None:
             continue
         defaults = Defaults.of_json(preset.body)
-        changes = filled(changes, defaults.changes)
+        changes = filled(changes, replace(defaults.changes, quorum=defaults.quorum))
         template = template or defaults.template
-        rules = Defaults(
-            approvers=rules.approvers or defaults.approvers,
-            approval_usd=defaults.approval_usd if rules.approval_usd is None else rules.approval_usd,
-            quorum=rules.quorum or defaults.quorum,
-        )
-    return changes, template, rules
+    return changes, template
 
 
 def no_such(ctx: Context, where: Where, name: str) -> str:

@@ -96,9 +96,14 @@ class Desk:
         expect(self.stream.locator(".ephemeral")).to_have_count(before + 1)
         return self.stream.locator(".ephemeral").last
 
-    def open_form(self) -> Locator:
+    def open_form(self, *, afresh: bool = True) -> Locator:
+        """The form; `afresh`: without what an earlier one was left with."""
         self.write("/imgbatch new")
         expect(self.form).to_be_visible()
+        again = self.form.get_by_role("button", name="Start afresh")
+        if afresh and again.count():
+            again.click()
+            expect(again).to_have_count(0)
         return self.form
 
     def hand_in(self, sheet: Path | dict[str, Any], template: str, **chosen: str) -> None:
@@ -106,14 +111,18 @@ class Desk:
         self.form.locator('input[type="file"]').set_input_files(sheet)  # type: ignore[arg-type]
         name = sheet.name if isinstance(sheet, Path) else str(sheet["name"])
         expect(self.form.locator(".chosen")).to_contain_text(name)
-        self.form.locator('[data-block="template"]').fill(template)
+        self.field("template").fill(template)
         for block, value in chosen.items():
             self.put(block, value)
         self.send()
 
+    def field(self, block: str) -> Locator:
+        """A field by its name, behind which a form that was filled in anew puts a number."""
+        return self.form.locator(f'[data-block="{block}"], [data-block^="{block}~"]')
+
     def put(self, block: str, value: str) -> None:
         """Fill a field of the form, whatever kind it is: options go by their value."""
-        field = self.form.locator(f'[data-block="{block}"]')
+        field = self.field(block)
         kind = str(field.get_attribute("data-kind"))
         if kind.startswith("multi_"):
             field.locator("summary").click()

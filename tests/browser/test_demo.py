@@ -145,7 +145,7 @@ def test_a_wrong_form_says_what_to_change_and_keeps_the_rest(desk: Desk) -> None
     expect(errors).to_have_count(3)
     expect(errors.nth(0)).to_contain_text("mood.png is not a sheet; add a CSV, TSV or XLSX file.")
     expect(errors.nth(2)).to_contain_text("“big” is not a size")
-    expect(form.locator('[data-block="template"]')).to_have_value("a {{ name }")
+    expect(desk.field("template")).to_have_value("a {{ name }")
     form.get_by_role("button", name="Cancel").click()
     expect(form).to_have_count(0)
 

@@ -97,6 +97,8 @@ def test_further_options_come_behind_a_button_and_are_read(home: House) -> None:
         "delivery": "shopify",
         "pilot": "1",
         "title": "Spring",
+        "quorum": "2",
+        "review_by": "Friday 17:00",
     }
     assert home.ana.fill(form, given) is None
     home.tick()
@@ -108,6 +110,7 @@ def test_further_options_come_behind_a_button_and_are_read(home: House) -> None:
         "shopify",
     )
     assert (job.spec["pilot"], job.spec["budget_usd"]) == (1, "9")
+    assert (job.spec["quorum"], job.spec["review_by"]) == (2, "Friday 17:00")
     assert "First prompt: On brand: Studio photo" in words(home.card())
 
 

@@ -69,10 +69,11 @@ def test_mistakes_are_answered_in_sentences(home: House, text: str, answer: str)
 
 
 def test_a_mention_uses_the_named_preset_over_the_default(home: House) -> None:
-    save(home, "default size=64x64 lane=live suffix=“Soft light.”")
+    save(home, "default size=64x64 lane=live quorum=2 suffix=“Soft light.”")
     save(home, "wide size=128x64")
     drop(home, f"@imgbatch preset=wide {TEMPLATE}")
     spec = home.job().spec
+    assert spec["quorum"] == 2
     assert (spec["size"], spec["lane"], spec["suffix"]) == (
         {"width": 128, "height": 64},
         "live",

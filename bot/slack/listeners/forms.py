@@ -142,9 +142,10 @@ def _pressed(ctx: Context, wire: Wire, view: Json, person: str, action_id: str) 
         case _:
             ctx.shelf.drop_draft(draft.team, person)
             fresh = opening.begin(ctx, Where(draft.team, draft.here, person))
-            draft = replace(fresh, id=draft.id, turn=draft.turn + 1)
+            draft = replace(fresh, turn=draft.turn + 1)
     draft.keep(ctx, person, now)
-    _show(ctx, wire, view, draft)
+    # What was asked for by a button comes, even if a field was changed at that moment
+    opening.update(ctx, wire, str(view["id"]), "", draft, now)
 
 
 def _show(ctx: Context, wire: Wire, view: Json, draft: Draft) -> None:
