@@ -13,8 +13,9 @@ from storage.reading import Reader
 from storage.records import Item, Row
 from storage.states import FINAL_ITEMS, ItemState, ReviewState
 from storage.tables import table
+from storage.voting import ASKED
 
-JOB, ROW, ITEM, ATTEMPT = table("job"), table("row"), table("item"), table("attempt")
+ROW, ITEM, ATTEMPT, EVENT = table("row"), table("item"), table("attempt"), table("event")
 
 NOT_MADE = FINAL_ITEMS - {ItemState.STORED}
 
@@ -99,6 +100,12 @@ class Sheets(Reader):
                 for known, number in c.execute(query.group_by(ITEM.c.fingerprint)):
                     found[known] = number
         return found
+
+    def followed(self, job_id: str, once: str) -> bool:
+        """Whether the asking of this name was followed."""
+        same = (EVENT.c.job_id == job_id, EVENT.c.event == ASKED, EVENT.c.note == once)
+        with self._reading() as c:
+            return c.execute(select(EVENT.c.id).where(*same).limit(1)).first() is not None
 
     def failed(self, job_id: str) -> Sequence[Failed]:
         """Pictures that came to nothing and are wanted, by how they ended, most first."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
+from bot.intake.columns import Columns
 from bot.intake.records import quoted
 from bot.intake.references import read_references
 from bot.intake.sheet import Sheet
@@ -16,7 +17,7 @@ from bot.intake.template import Template, TemplateError
 from providers.base import Size
 from providers.catalogue import Cards
 
-__all__ = ["MAX_VARIANTS", "check_variants", "read_rows"]
+__all__ = ["MAX_VARIANTS", "check_variants", "read_rows", "row_reader"]
 
 MAX_VARIANTS = 20
 """Pictures of one prompt. Nobody compares more, and a typed 200 costs real money."""
@@ -51,7 +52,7 @@ def read_rows(
     does not have, and SheetError.
     """
     tied = template.for_columns(sheet.columns, spec.mapping) if template else None
-    reader = _Reader(sheet, spec, tied, cards)
+    reader = _Reader(sheet.roles, spec, tied, cards)
     for row in sheet.rows():
         if isinstance(row, BadRow):
             yield row
@@ -62,6 +63,16 @@ def read_rows(
             yield BadRow(row.number, row.line, row.cells, str(problem))
         else:
             yield row, wishes
+
+
+def row_reader(
+    columns: Columns, spec: JobSpec, template: Template | None, *, cards: Cards | None = None
+) -> Callable[[SheetRow], list[Wish]]:
+    """Reads rows of these columns one by one, as `read_rows` does; each call may raise ValueError with the
+    row's problem as a sentence. Raises TemplateError for the template itself.
+    """
+    tied = template.for_columns(columns.names, spec.mapping) if template else None
+    return _Reader(columns.roles, spec, tied, cards).wishes
 
 
 def check_variants(text: str) -> int:
@@ -96,12 +107,14 @@ class _Options:
 class _Reader:
     """What stays the same from row to row."""
 
-    def __init__(self, sheet: Sheet, spec: JobSpec, template: Template | None, cards: Cards | None) -> None:
+    def __init__(
+        self, roles: Mapping[str, str], spec: JobSpec, template: Template | None, cards: Cards | None
+    ) -> None:
         self.spec = spec
         self.template = template
-        self.roles = sheet.roles
+        self.roles = roles
         self.cards = cards
-        self.asking = tuple((role, sheet.roles[role]) for role in _ASKING if role in sheet.roles)
+        self.asking = tuple((role, roles[role]) for role in _ASKING if role in roles)
         # Sheets repeat themselves: half a million rows ask in a handful of ways
         self.options = lru_cache(1024)(self._options)
 

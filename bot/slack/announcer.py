@@ -16,7 +16,7 @@ from slack_sdk import WebClient
 
 from bot.pipeline.attend import facts
 from bot.runtime import Context
-from bot.slack import alerts, gallery, keeping, reach, reminders, review
+from bot.slack import alerts, gallery, keeping, reach, reminders, returns, review
 from bot.slack.approval import ASK
 from bot.slack.blocks import Message
 from bot.slack.end_card import retried, summary_message
@@ -81,7 +81,7 @@ def announce(ctx: Context, client: WebClient, now: datetime, *, alert_channel: s
     living = {job.id: job for job in ctx.queries.jobs(LIVING)}
     asks = ctx.shelf.recalled(ASK)
     marks = {job.id: mark_of(job, asks.get(job.id), now) for job in living.values()}
-    reviews = ctx.shelf.recalled(review.REVIEW)
+    reviews = _changes(ctx)
     _watch(ctx, memory, living, marks)
     _watch_reviews(memory, reviews, now)
     running = sum(job.state not in FOR_PEOPLE for job in living.values())
@@ -95,6 +95,14 @@ def announce(ctx: Context, client: WebClient, now: datetime, *, alert_channel: s
             log.info("job %s: told later: %s", job.id, problem)
     alerts.tell_alerts(desk, memory.alerted, alert_channel)
     return len(memory.watched)
+
+
+def _changes(ctx: Context) -> Mapping[str, datetime]:
+    """Jobs beside whose making something happened, each with when that was last."""
+    found = dict(ctx.shelf.recalled(review.REVIEW))
+    for job_id, at in returns.changes(ctx).items():
+        found[job_id] = max(at, found.get(job_id, at))
+    return found
 
 
 def _all_told(memory: Memory, job: Job, mark: str) -> None:
@@ -163,7 +171,11 @@ def _tell_job(desk: Desk, memory: Memory, job: Job, thread: Thread, mark: str, r
         thread = Thread(job.id, thread.team, thread.channel, thread.person, card.ts)
     place = Place(job.id, thread.channel, thread.ts)
     _close_summaries(desk, place, job, told)
-    others = (tell_question(desk, place, job, thread, told), tell_sample(desk, place, job, told))
+    others = (
+        tell_question(desk, place, job, thread, told),
+        tell_sample(desk, place, job, told),
+        returns.tell_returns(desk, place, job, told),
+    )
     current = _keep_review(desk, place, thread.team, job, told)
     if Fate.WAITS in (fate, *others) or not current:
         return False
@@ -243,7 +255,9 @@ def _tell_end(desk: Desk, memory: Memory, place: Place, team: str, job: Job, tol
 def _only_redone(ctx: Context, job: Job, told: Told) -> bool:
     """Whether pictures were made again since the job was summed up, and nothing else has happened."""
     before = _before(told, stamp_of(job))
-    return before is not None and not ctx.reviews.asked_for(job.id, before)
+    if before is None or returns.took_since(ctx, job, before):
+        return False
+    return not ctx.reviews.asked_for(job.id, before)
 
 
 def _settled(told: Announcement | None) -> bool:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import logging
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -17,14 +18,14 @@ from typing import Any
 from slack_sdk import WebClient
 
 from bot.intake import command as c
-from bot.intake.options import CommandError, parse_options
+from bot.intake.options import CommandError, parse_options, typed
 from bot.intake.records import SheetError
 from bot.intake.spec import JobSpec
 from bot.intake.verdicts import parse_verdict
 from bot.pipeline import scheduled
 from bot.pipeline.create import SPEC, CannotCreateError, Wanted, create_once, unused_id
 from bot.runtime import Context
-from bot.slack import answers, files, presets, reach, reviewing, schedules, verbs
+from bot.slack import answers, files, presets, reach, returns, reviewing, schedules, verbs
 from bot.slack import blocks as b
 from bot.slack.blocks import Message
 from bot.slack.files import FileTrouble, Sheet
@@ -212,6 +213,11 @@ def _message(desk: Desk, entry: InboxEntry) -> str:
         raise FileTrouble("There is no sheet in your message; add a CSV, TSV or XLSX file.")
     if len(sheets) > 1:
         raise FileTrouble("There are several sheets in your message; send one at a time.")
+    words = typed(given["text"])
+    if not words or words.lower().split()[0] in RETURN_WORDS or not given.get("addressed", True):
+        returned = _returned(desk, entry, sheets[0])
+        if returned is not None:
+            return returned
     changes, template = parse_options(given["text"])
     changes, template = presets.fill(desk.ctx, where, changes, template)
     spec = changes.apply(JobSpec(), template)
@@ -219,6 +225,33 @@ def _message(desk: Desk, entry: InboxEntry) -> str:
     _make(desk, batch)
     # The batch is told where it was asked for: in the thread of the person's message.
     return _open(desk, batch, where.team, where.channel, where.thread or given["ts"])
+
+
+RETURN_WORDS = frozenset({"redo", "return", "returned", "again", "retry", "update"})
+"""Beside a results sheet; other words are options and a template for a new batch of it."""
+
+
+def _returned(desk: Desk, entry: InboxEntry, given: Sheet) -> str | None:
+    """Take in a sheet that came back; None where it is a sheet for a new batch."""
+    with _downloaded(desk, given) as (path, name):
+        job_id = returns.job_of(path, name)
+        if job_id is not None:
+            return returns.hand_in(desk, entry, job_id, path, name)
+    words = typed(entry.payload["text"]).lower()
+    if words or not entry.payload.get("addressed", True):
+        raise FileTrouble(returns.NOT_OURS)
+    return None
+
+
+@contextmanager
+def _downloaded(desk: Desk, given: Sheet) -> Iterator[tuple[Path, str]]:
+    """The file, and its name, until the block ends."""
+    with tempfile.TemporaryDirectory(prefix="imgbatch-") as folder:
+        sheet = files.known(desk.wire, given, desk.now)
+        name = files.safe_name(sheet.name)
+        path = Path(folder) / name
+        files.download(desk.wire, sheet, path)
+        yield path, name
 
 
 def _sorted(desk: Desk, given: list[Mapping[str, Any]]) -> tuple[list[Sheet], list[Sheet]]:
@@ -282,5 +315,6 @@ _KINDS: Mapping[str, Callable[[Desk, InboxEntry], str]] = {
     MESSAGE: _message,
     verbs.KIND: _verb,
     reviewing.KIND: reviewing.work,
+    returns.RETURNED: returns.work,
     scheduled.KIND: schedules.run,
 }

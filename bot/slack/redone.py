@@ -22,6 +22,9 @@ REDO = "redo-"
 TOGETHER = 4
 """Pictures in one message. More are waited for while the job goes on, so that a thread is not flooded."""
 
+MOST = 60
+"""Of one job. A returned sheet may ask for hundreds; those are shown by the review and the contact sheets."""
+
 Told = Mapping[str, Announcement]
 
 
@@ -32,7 +35,7 @@ def tell_redone(desk: Desk, place: Place, job: Job, told: Told) -> bool:
     known = {number for kind in kinds for number in numbers_of(kind)}
     new = [number for number in versions if number not in known]
     done = True
-    for kind in [*kinds, *_kinds(desk, job, new)]:
+    for kind in [*kinds, *_kinds(desk, job, new, len(known))]:
         items = [versions[number] for number in numbers_of(kind) if number in versions]
         if _show(desk, place, job, kind, items, told.get(kind)) is Fate.WAITS:
             done = False
@@ -44,11 +47,11 @@ def numbers_of(kind: str) -> list[int]:
     return [int(number) for number in kind.removeprefix(REDO).split(".")]
 
 
-def _kinds(desk: Desk, job: Job, new: Sequence[int]) -> list[str]:
+def _kinds(desk: Desk, job: Job, new: Sequence[int], told: int) -> list[str]:
     """The messages still to be posted; a last one that is not full waits while others are being made."""
     whole = len(new) - len(new) % TOGETHER
     coming = job.state not in ENDED_JOBS and desk.ctx.reviews.counts(job.id).get(ReviewState.REPLACED)
-    last = whole if coming else len(new)
+    last = min(whole if coming else len(new), max(0, MOST - told))
     return [
         REDO + ".".join(str(number) for number in new[start : min(start + TOGETHER, last)])
         for start in range(0, last, TOGETHER)

@@ -24,9 +24,20 @@ def register(app: App, ctx: Context) -> None:
         direct = event.get("channel_type") == "im"
         if direct or f"<@{context.bot_user_id}>" in str(event.get("text") or ""):
             _keep(ctx, body, event)
+        elif _is_returned(ctx, event):
+            _keep(ctx, body, event, addressed=False)
 
 
-def _keep(ctx: Context, body: Json, event: Json) -> None:
+def _is_returned(ctx: Context, event: Json) -> bool:
+    """Whether a sheet was dropped into a job's thread: other files there are people's own affair."""
+    thread = event.get("thread_ts")
+    named = [str(file.get("name") or "") for file in event.get("files") or []]
+    if not thread or not any(files.ending(name) in files.SHEETS for name in named):
+        return False
+    return ctx.mail.thread_at(str(event["channel"]), str(thread)) is not None
+
+
+def _keep(ctx: Context, body: Json, event: Json, *, addressed: bool = True) -> None:
     text, given = str(event.get("text") or ""), event.get("files") or []
     if not text.strip() and not given:
         return
@@ -36,6 +47,7 @@ def _keep(ctx: Context, body: Json, event: Json) -> None:
         "text": text,
         "ts": event["ts"],
         "files": [_file(file) for file in given],
+        "addressed": addressed,
     }
     key = f"message:{team}:{where.channel}:{event['ts']}"
     inbox.receive_message(ctx, key, message, where, ctx.clock())
