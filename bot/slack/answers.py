@@ -82,7 +82,7 @@ def job_lines(ctx: Context, jobs: list[Job]) -> list[Block]:
     """A title and a line for each, free of markup people wrote."""
     body = []
     for job in jobs:
-        standing = w.standing(job, ctx.queries.counts(job.id))
+        standing = w.standing(job, ctx.reviews.standing(job.id))
         thread = ctx.mail.thread(job.id)
         place = f", in <#{thread.channel}>" if thread and thread.channel.startswith(("C", "G")) else ""
         body.append(b.section(f"`{job.id}` *{b.escaped(job.title, 100)}*\n{standing}{place}"))

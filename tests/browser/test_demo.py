@@ -81,7 +81,7 @@ def test_a_sheet_becomes_a_gallery_in_its_thread(desk: Desk) -> None:
     ):
         expect(thread).to_contain_text(words)
 
-    expect(thread.locator("img[alt]")).to_have_count(23)
+    expect(thread.locator("img[alt]")).to_have_count(11)  # the contact sheet, and the review's first page
     sheet = thread.get_by_role("img", name="Contact sheet of shoes.csv")
     loaded(sheet)
     sheet.click()
@@ -90,8 +90,13 @@ def test_a_sheet_becomes_a_gallery_in_its_thread(desk: Desk) -> None:
     expect(desk.page.locator("#lightbox")).to_contain_text("22 pictures ready and 1 refused")
     desk.page.keyboard.press("Escape")
     expect(large).to_be_hidden()
-    loaded(thread.get_by_role("img", name="White leather City Sneaker in profile on pale grey").first)
-    expect(thread).to_contain_text("15 · SH-116")
+    review = thread.locator(".message", has_text="Review: shoes.csv")
+    expect(review).to_contain_text("0 approved, 0 rejected, 22 to review")
+    loaded(review.locator(".card img").first)
+    review.get_by_role("button", name="Next →").click()
+    expect(review).to_contain_text("15 · SH-116", timeout=SOON)
+    review.get_by_role("button", name="Approve these 10").click()
+    expect(review).to_contain_text("10 approved, 0 rejected, 12 to review", timeout=SOON)
 
     (job,) = desk.stage.ctx.queries.jobs([JobState.FINISHED])
     assert f"Job {job.id}" in card.inner_text()
