@@ -16,9 +16,9 @@ RUN /opt/imgbatch/bin/python -m pip install --no-cache-dir --disable-pip-version
  && /opt/imgbatch/bin/python -m pip uninstall --yes --quiet setuptools pip
 
 FROM ${BASE}
-# DejaVu letters captions on contact sheets in scripts that the bundled font does not have.
+# Schedules need the database of time zones. DejaVu letters captions on contact sheets in scripts that the bundled font does not have.
 RUN apt-get update \
- && apt-get install -y --no-install-recommends fonts-dejavu-core \
+ && apt-get install -y --no-install-recommends fonts-dejavu-core tzdata \
  && rm -rf /var/lib/apt/lists/* \
  && mkdir /data && chown 10001:10001 /data
 COPY --from=build /opt/imgbatch /opt/imgbatch

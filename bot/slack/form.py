@@ -301,7 +301,7 @@ def _further(draft: Draft, cards: Sequence[ModelCard]) -> list[Block]:
     if own and own not in PRESETS:
         deliveries.append(f.option(own, own))
     rush = [f.option("Make late pictures in the live lane, at its price", "rush")]
-    brand = MAX_BRAND_CHARACTERS
+    brand, known = MAX_BRAND_CHARACTERS, list(dict.fromkeys(card.provider for card in cards))
     return [
         b.divider(),
         *_quality(cards, draft),
@@ -339,7 +339,7 @@ def _further(draft: Draft, cards: Sequence[ModelCard]) -> list[Block]:
         f.field(
             "route",
             "Providers to try, in order",
-            f.text(draft.text("route"), "gemini, openai, fal", most=200),
+            f.text(draft.text("route"), ", ".join(known[:3]), most=200),
             hint="Each picture is made by the first that can make it. It takes the place of the model above.",
         ),
         f.field("prefix", "Words in front of every prompt", f.text(draft.text("prefix"), most=brand)),

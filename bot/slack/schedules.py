@@ -166,7 +166,10 @@ def run(desk: Desk, entry: InboxEntry) -> str:
     ctx.mail.open_thread(Thread(given["job"], schedule.team, schedule.channel, schedule.person))
     job = ctx.queries.job(given["job"])
     assert job is not None
-    if job.state is JobState.PLANNED and within(rule.budget_usd, job):
+    where = Where(schedule.team, schedule.channel, schedule.person)
+    # Who may not start batches any more starts none by a schedule either
+    may = refusal(ctx, desk.wire, Right.START, where, desk.now) is None
+    if job.state is JobState.PLANNED and may and within(rule.budget_usd, job):
         return verbs.do(ctx, Wish(START, job.id, schedule.person), desk.now)
     return f"job {job.id} waits for Start"
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from bot.config import Roles
 from bot.pipeline.scheduled import fire
 from bot.slack.inbox import work_inbox
 from storage.records import Schedule, ScheduleState
@@ -70,6 +72,15 @@ def test_without_a_budget_each_run_waits_for_start(home: House) -> None:
     cards = [m for m in seen if said_so in words(m)]
     assert len(cards) == 1
     assert "job_start" in buttons(cards[0])
+
+
+def test_who_may_not_start_any_more_starts_none_by_a_schedule(home: House) -> None:
+    drop(home)
+    one = schedule(home, "daily 07:00 budget=5")
+    ctx = replace(home.ctx, policy=replace(home.ctx.policy, roles=Roles(starters=(home.ben.user_id,))))
+    pass_to(replace(home, ctx=ctx), one.next_at)
+    (job,) = runs(home)
+    assert job.state is JobState.PLANNED
 
 
 def test_what_was_missed_is_run_once_and_said_to_be_late(home: House) -> None:
