@@ -189,11 +189,11 @@ _TOPICS: Mapping[str, str] = {
     "by itself as long as a run may cost at most the budget, else it waits for Start. "
     "`weekly mon,thu 07:00`, dates such as `2026-12-01, 2026-12-24 09:00`, and `column publish_date 09:00` "
     "(each row on its own day) work as well. `schedules` lists what is scheduled, `unschedule ID` ends it.",
-    "review": "When a batch has ended, its thread has a review with *Approve*, *Reject* and *Redo* below each "
-    "picture. In words, in the thread: `@imgbatch approve 1-40 except 7, 12`, `reject 3: wrong colour`, "
-    "`redo 5, 9`, `redo 5: new prompt`, `approve all`, `undo`. A range is for what nobody has decided about; a "
-    "picture named by itself is decided anew. Elsewhere name the job: `/imgbatch approve JOB 1-40`. Beside the "
-    "sheet, `quorum=2` asks for two people and `review_by=\"Friday 17:00\"` sets a date.",
+    "review": "When a batch has ended, its thread has a review with *Approve*, *Reject* and *Redo* below "
+    "each picture. In words, in the thread: `@imgbatch approve 1-40 except 7, 12`, `reject 3: wrong colour`, "
+    "`redo 5, 9`, `redo 5: new prompt`, `approve all`, `undo`. A range is for what nobody has decided about; "
+    "a picture named by itself is decided anew. Elsewhere name the job: `/imgbatch approve JOB 1-40`. Beside "
+    'the sheet, `quorum=2` asks for two people and `review_by="Friday 17:00"` sets a date.',
     "audit": "`/imgbatch audit JOB` proves that every row and every dollar is accounted for.",
 }
 
