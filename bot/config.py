@@ -98,6 +98,18 @@ class Settings(BaseModel):
     imgbatch_budget_usd: Decimal | None = Field(
         default=None, gt=0, description="No job may cost more than this"
     )
+    imgbatch_budget_month_usd: Decimal | None = Field(
+        default=None, gt=0, description="All jobs together may cost no more in a calendar month (UTC)"
+    )
+    imgbatch_budget_channel_usd: Decimal | None = Field(
+        default=None, gt=0, description="Likewise for the jobs of each Slack channel"
+    )
+    imgbatch_budget_person_usd: Decimal | None = Field(
+        default=None, gt=0, description="Likewise for the jobs that each person asks for"
+    )
+    imgbatch_budget_providers: str = Field(
+        default="", description="Likewise by provider: name=USD, with commas"
+    )
     imgbatch_approval_usd: Decimal | None = Field(
         default=None, gt=0, description="A job that may cost more needs a second person's agreement"
     )
@@ -162,6 +174,12 @@ class Settings(BaseModel):
                 )
         return value
 
+    @field_validator("imgbatch_budget_providers")
+    @classmethod
+    def _by_provider(cls, value: str) -> str:
+        amounts(value)
+        return value
+
     @field_validator("imgbatch_channels")
     @classmethod
     def _rooms(cls, value: str) -> str:
@@ -193,6 +211,17 @@ class Settings(BaseModel):
 def split(value: str) -> tuple[str, ...]:
     """The names in a setting that holds several, with commas between them."""
     return tuple(name.strip() for name in value.split(",") if name.strip())
+
+
+def amounts(value: str) -> Mapping[str, Decimal]:
+    """The amounts in a setting like `one=500, other=80.50`. Raises ValueError."""
+    found = {}
+    for pair in split(value):
+        name, _, amount = (part.strip() for part in pair.partition("="))
+        if not name or not re.fullmatch(r"\d{1,9}(\.\d{1,2})?", amount) or not Decimal(amount):
+            raise ValueError(f"“{pair}” is not a name and an amount in USD, like name=500")
+        found[name.lower()] = Decimal(amount)
+    return found
 
 
 _WORDS = {
@@ -286,6 +315,19 @@ class Roles:
 
 
 @dataclass(frozen=True, slots=True)
+class MonthlyBudgets:
+    """What may be spent in a calendar month (UTC), in USD, where an admin has not said otherwise."""
+
+    month: Decimal | None = None
+    """All jobs together; None: no limit, likewise below."""
+    channel: Decimal | None = None
+    """The jobs of each channel."""
+    person: Decimal | None = None
+    """The jobs each person asks for."""
+    providers: Mapping[str, Decimal] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
     """The rules the stages decide by."""
 
@@ -319,6 +361,8 @@ class Policy:
     chunk_items: int | None = None
     """Fewer items a submission than the vendor allows, for jobs that are often refused."""
     budget_usd: Decimal | None = None
+    """For each job."""
+    budgets: MonthlyBudgets = field(default_factory=MonthlyBudgets)
     approval_usd: Decimal | None = None
     """A job that may cost more is started only when a second person agrees."""
     default_provider: str | None = None
@@ -342,6 +386,12 @@ class Policy:
             off_peak_until=settings.imgbatch_off_peak_until,
             chunk_items=settings.imgbatch_chunk_rows,
             budget_usd=settings.imgbatch_budget_usd,
+            budgets=MonthlyBudgets(
+                month=settings.imgbatch_budget_month_usd,
+                channel=settings.imgbatch_budget_channel_usd,
+                person=settings.imgbatch_budget_person_usd,
+                providers=amounts(settings.imgbatch_budget_providers),
+            ),
             approval_usd=settings.imgbatch_approval_usd,
             default_provider=settings.imgbatch_provider,
             render=RenderPolicy(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Connection, and_, insert, select, update
@@ -152,12 +153,16 @@ def reopen(c: Connection, job_id: str, states: Iterable[ItemState], at: datetime
     return moved
 
 
-def approve_rush(c: Connection, job_id: str, at: datetime, person: str) -> bool:
-    """Write down that the live lane's cost is approved, should it be needed; False if it was before."""
+def approve_rush(c: Connection, job_id: str, at: datetime, person: str, rush_usd: Decimal) -> bool:
+    """Write down that the live lane's cost is approved, should it be needed, and reserve what it may cost
+    more; False if it was before.
+    """
     job = c.execute(select(JOB.c.spec, JOB.c.state).where(JOB.c.id == job_id)).one()
     if job.spec.get("rush"):
         return False
-    c.execute(update(JOB).where(JOB.c.id == job_id).values(spec={**job.spec, "rush": True}))
+    c.execute(
+        update(JOB).where(JOB.c.id == job_id).values(spec={**job.spec, "rush": True}, rush_usd=rush_usd)
+    )
     c.execute(
         insert(EVENT).values(
             at=at, job_id=job_id, subject="job", subject_id=job_id, event=APPROVE_RUSH, note="",

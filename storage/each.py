@@ -48,6 +48,8 @@ class Outcome:
     message: str = ""
     billed: str = "unknown"
     cost: Decimal | None = None
+    priced_by: str = ""
+    """`vendor` or `table`, where a cost is known."""
     values: Mapping[str, Any] = field(default_factory=dict)
     """Item columns to set beside the state: master_key, locator, due_at."""
 
@@ -128,6 +130,7 @@ def settle_each(c: Connection, answers: Sequence[tuple[Submission, Outcome, date
             "message": outcome.message,
             "billed": outcome.billed,
             "cost": outcome.cost,
+            "priced_by": outcome.priced_by,
         }
         for place, (submission, outcome, at) in enumerate(answers)
         if place in moved

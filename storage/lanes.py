@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from sqlalchemy import Connection, and_, insert, select, update
+from sqlalchemy import Connection, and_, case, insert, select, update
 
 from storage.each import IN_LIST, update_each
 from storage.states import ItemState, JobState, SubmissionState
@@ -65,6 +65,10 @@ def relane(
         by = {"quoted_low": JOB.c.quoted_low + low, "quoted_high": JOB.c.quoted_high + high}
         unknown = {"quoted_low": None, "quoted_high": None}
         c.execute(update(JOB).where(JOB.c.id == job_id).values(by if priced else unknown))
+        if state is ItemState.WAITING and high > 0:
+            # What was reserved for this: from now on the items' own quotes have it.
+            rest = case((JOB.c.rush_usd > high, JOB.c.rush_usd - high), else_=Decimal(0))
+            c.execute(update(JOB).where(JOB.c.id == job_id).values(rush_usd=rest))
     return moved
 
 

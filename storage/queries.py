@@ -9,6 +9,7 @@ from decimal import Decimal
 
 from sqlalchemy import and_, func, or_, select
 
+from storage.budgets import Spending
 from storage.findings import Findings
 from storage.health import Health
 from storage.personal import Personal
@@ -45,7 +46,7 @@ class Clock:
     """From sending to answer, over attempts that made a picture."""
 
 
-class Queries(UnderWay, Health, Findings, Personal, Sheets):
+class Queries(UnderWay, Health, Findings, Personal, Sheets, Spending):
     """The reading side of the data store."""
 
     # --- jobs and rows -----------------------------------------------------------------------------

@@ -50,6 +50,8 @@ class Job:
     for beforehand (`JobSpec.rush`)."""
     rushed_at: datetime | None = None
     """When that was done."""
+    rush_usd: Decimal = Decimal(0)
+    """What doing it may still cost beyond the items' own quotes; reserved while the job lives."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +182,9 @@ class Attempt:
     message: str = ""
     billed: str = "unknown"
     cost: Decimal | None = None
+    priced_by: str = ""
+    """Whose word the cost is: `vendor` or `table`; empty where nothing was billed, nobody knows, or the
+    attempt was settled before this was kept."""
     quoted: Decimal | None = None
     """Reserved while it is open: the list price, None when unknown."""
 
@@ -223,6 +228,19 @@ class Permit:
     at: datetime
     limit_usd: Decimal | None = None
     """None: whatever it costs, since its price is not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class SetBudget:
+    """A budget that a person set; it takes the place of the setting."""
+
+    team: str
+    kind: str
+    """One of `storage.budgets.BudgetKind`."""
+    key: str
+    usd: Decimal
+    changed_by: str
+    changed_at: datetime
 
 
 @dataclass(frozen=True, slots=True)

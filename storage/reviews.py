@@ -20,6 +20,7 @@ from sqlalchemy import (
 )
 
 from storage import voting
+from storage.budgets import Budget, keeping
 from storage.moves import columns, move_items, move_one
 from storage.pictures import ITEM, NOT_MADE, Pictures, Shown
 from storage.reading import record_of
@@ -137,6 +138,7 @@ class Reviews(Pictures):
         at: datetime,
         *,
         once: str = "",
+        within: Sequence[Budget] = (),
     ) -> Sequence[Item]:
         """New versions of pictures: (the version seen, the new one as it shall be made); those added.
 
@@ -144,10 +146,10 @@ class Reviews(Pictures):
         sent. A job that has ended goes on, in the same transaction. One whose version was replaced
         meanwhile is left out, so a second click adds nothing; `once` names an asking that says only which
         picture. Raises StaleTransitionError where the job takes no new versions, such as while it is being
-        cancelled.
+        cancelled, OverBudgetError where one of the budgets `within` does not bear them.
         """
         added: list[Item] = []
-        with self._writer.transaction() as c:
+        with self._writer.transaction() as c, keeping(c, job_id, within, at):
             if voting.asked_before(c, job_id, person, once, at):
                 return []
             number = c.execute(select(func.max(ITEM.c.number)).where(ITEM.c.job_id == job_id)).scalar() or 0

@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import and_, case, insert, literal, update
 
+from storage.budgets import Budget, keeping
 from storage.each import IN_LIST, ItemMove, Outcome, move_each, move_submissions, settle_each
 from storage.moves import Packed, columns, move_items, move_submission, not_sent, of, write_history
 from storage.records import Submission
@@ -112,12 +113,21 @@ class Sending:
             return move_items(c, ItemEvent.UNPACK, of(submission), at, note=submission.id, due_at=at)
 
     def reroute(
-        self, job_id: str, numbers: Sequence[int], source: str, at: datetime, note: str, **values: Any
+        self,
+        job_id: str,
+        numbers: Sequence[int],
+        source: str,
+        at: datetime,
+        note: str,
+        *,
+        within: Sequence[Budget] = (),
+        **values: Any,
     ) -> int:
         """Items that wait for provider `source` are to be made by another, as `values` say; how many.
 
         No change of state, but a line of history each. What has been sent before goes out at once; what has
-        not keeps its time. An item that has moved meanwhile is left alone.
+        not keeps its time. An item that has moved meanwhile is left alone. `IN_LIST` items are moved together
+        at most; raises OverBudgetError where one of the budgets `within` does not bear them.
         """
         moved = 0
         due = case((ITEM.c.sends > 0, literal(at, Utc())), else_=ITEM.c.due_at)
@@ -128,7 +138,7 @@ class Sending:
                 ITEM.c.provider == source,
                 ITEM.c.state == ItemState.WAITING,
             )
-            with self._writer.transaction() as c:
+            with self._writer.transaction() as c, keeping(c, job_id, within, at):
                 write_history(c, chosen, "reroute", ItemState.WAITING, at, note)
                 moved += c.execute(update(ITEM).where(chosen).values(due_at=due, **values)).rowcount
         return moved

@@ -1,5 +1,5 @@
-"""What people put aside for later: presets, drafts of the form, schedules, exports, permits, and what was
-learnt about a workspace.
+"""What people put aside for later: presets, drafts of the form, schedules, exports, permits, budgets, and
+what was learnt about a workspace.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from sqlalchemy.exc import IntegrityError
 
 from storage.moves import columns
 from storage.reading import Reader
-from storage.records import Export, ExportState, Permit, Preset, Schedule, ScheduleState
+from storage.records import Export, ExportState, Permit, Preset, Schedule, ScheduleState, SetBudget
 from storage.tables import table
 from storage.writer import Writer
 
 PRESET, DRAFT, SCHEDULE = table("preset"), table("draft"), table("schedule")
-EXPORT, MEMO, PERMIT = table("export"), table("memo"), table("permit")
+EXPORT, MEMO, PERMIT, BUDGET = table("export"), table("memo"), table("permit"), table("budget")
 
 
 class Shelf(Reader):
@@ -134,6 +134,22 @@ class Shelf(Reader):
     def permits(self, job_id: str) -> Sequence[Permit]:
         query = select(PERMIT).where(PERMIT.c.job_id == job_id)
         return self._all(Permit, query.order_by(PERMIT.c.at, PERMIT.c.person))
+
+    # --- budgets that people set -------------------------------------------------------------------
+
+    def set_budget(self, budget: SetBudget) -> None:
+        """It takes the place of an earlier one."""
+        self._replace(BUDGET, ("team", "kind", "key"), columns(budget))
+
+    def drop_budget(self, team: str, kind: str, key: str) -> bool:
+        """True if there was one."""
+        mine = (BUDGET.c.team == team, BUDGET.c.kind == kind, BUDGET.c.key == key)
+        with self._writer.transaction() as c:
+            return bool(c.execute(delete(BUDGET).where(*mine)).rowcount)
+
+    def set_budgets(self) -> Sequence[SetBudget]:
+        """All of them; a handful."""
+        return self._all(SetBudget, select(BUDGET).order_by(BUDGET.c.kind, BUDGET.c.team, BUDGET.c.key))
 
     # --- what was learnt -------------------------------------------------------------------------
 

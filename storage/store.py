@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import delete, func, insert, select, update
 
 from storage import deciding
+from storage.budgets import Budget, allow_unpriced, keeping
 from storage.each import ItemMove, move_each
 from storage.lanes import Relaned, relane, rush
 from storage.moves import columns, move_items, move_one
@@ -67,14 +69,15 @@ class Store(Sending):
         *,
         person: str = "",
         relaned: Iterable[Sequence[Relaned]] = (),
+        within: Sequence[Budget] = (),
         **values: Any,
     ) -> None:
         """PLANNED -> RUNNING: originals wait to be sent, not before `due_at`; duplicates wait for them.
 
         `relaned`: items that travel in another lane than planned, page by page; `values`: what that changes
-        in the job.
+        in the job. `within`, here and below: the budgets that must bear it; raises OverBudgetError.
         """
-        with self._writer.transaction() as c:
+        with self._writer.transaction() as c, keeping(c, job_id, within, at):
             deciding.start(c, job_id, at, due_at or at, person, relaned, values)
 
     def start_pilot(
@@ -85,10 +88,11 @@ class Store(Sending):
         *,
         person: str = "",
         relaned: Iterable[Sequence[Relaned]] = (),
+        within: Sequence[Budget] = (),
         **values: Any,
     ) -> None:
         """PLANNED -> PILOT: the sample waits to be sent now, in its own lane; the rest stays PLANNED."""
-        with self._writer.transaction() as c:
+        with self._writer.transaction() as c, keeping(c, job_id, within, at):
             deciding.start_pilot(c, job_id, at, person, sample, relaned, values)
 
     def show_pilot(self, job_id: str, at: datetime) -> None:
@@ -96,9 +100,17 @@ class Store(Sending):
         with self._writer.transaction() as c:
             move_one(c, "job", job_id, job_id, JobEvent.SHOW_PILOT, at)
 
-    def go_on(self, job_id: str, at: datetime, due_at: datetime, person: str = "") -> None:
+    def go_on(
+        self,
+        job_id: str,
+        at: datetime,
+        due_at: datetime,
+        person: str = "",
+        *,
+        within: Sequence[Budget] = (),
+    ) -> None:
         """PILOT_REVIEW -> RUNNING: the rest waits to be sent, not before `due_at`; duplicates wait for it."""
-        with self._writer.transaction() as c:
+        with self._writer.transaction() as c, keeping(c, job_id, within, at):
             deciding.go_on(c, job_id, at, due_at, person)
 
     def pause_job(self, job_id: str, at: datetime, person: str = "") -> int:
@@ -123,24 +135,56 @@ class Store(Sending):
         with self._writer.transaction() as c:
             return deciding.stop_unsent(c, job_id, at)
 
-    def reopen(self, job_id: str, states: Iterable[ItemState], at: datetime, person: str = "") -> int:
+    def reopen(
+        self,
+        job_id: str,
+        states: Iterable[ItemState],
+        at: datetime,
+        person: str = "",
+        *,
+        within: Sequence[Budget] = (),
+    ) -> int:
         """Send ended items of these states again, because a person asked; how many. A job that had ended goes
         on, and a pilot that was shown runs again.
         """
-        with self._writer.transaction() as c:
+        with self._writer.transaction() as c, keeping(c, job_id, within, at):
             return deciding.reopen(c, job_id, states, at, person)
 
-    def take_sheet(self, job_id: str, taken: Taken, at: datetime, person: str, once: str) -> bool:
+    def take_sheet(
+        self,
+        job_id: str,
+        taken: Taken,
+        at: datetime,
+        person: str,
+        once: str,
+        *,
+        within: Sequence[Budget] = (),
+    ) -> bool:
         """A returned sheet changes the job, all of it or nothing; one that had ended goes on. False if this
         asking was followed before. Raises StaleTransitionError.
         """
-        with self._writer.transaction() as c:
+        with self._writer.transaction() as c, keeping(c, job_id, within, at):
             return take(c, job_id, taken, person, at, once)
 
-    def approve_rush(self, job_id: str, at: datetime, person: str = "") -> bool:
-        """The live lane's cost is approved, should the deadline ask for it; False if it was before."""
+    def approve_rush(
+        self,
+        job_id: str,
+        at: datetime,
+        person: str = "",
+        *,
+        rush_usd: Decimal = Decimal(0),
+        within: Sequence[Budget] = (),
+    ) -> bool:
+        """The live lane's cost is approved, should the deadline ask for it; False if it was before.
+        `rush_usd`: what it may cost beyond the items' quotes, reserved from now on.
+        """
+        with self._writer.transaction() as c, keeping(c, job_id, within, at):
+            return deciding.approve_rush(c, job_id, at, person, rush_usd)
+
+    def allow_unpriced(self, job_id: str, at: datetime, person: str) -> bool:
+        """The job may spend under a budget what nobody knows the price of; False if it might before."""
         with self._writer.transaction() as c:
-            return deciding.approve_rush(c, job_id, at, person)
+            return allow_unpriced(c, job_id, at, person)
 
     # --- what the clock decides --------------------------------------------------------------------
 
@@ -163,9 +207,18 @@ class Store(Sending):
 
     # --- collecting --------------------------------------------------------------------------------
 
-    def move_item(self, item: Item, event: ItemEvent, at: datetime, note: str = "", **values: Any) -> None:
+    def move_item(
+        self,
+        item: Item,
+        event: ItemEvent,
+        at: datetime,
+        note: str = "",
+        *,
+        within: Sequence[Budget] = (),
+        **values: Any,
+    ) -> None:
         """One item, by event. Raises StaleTransitionError if it has moved meanwhile."""
-        with self._writer.transaction() as c:
+        with self._writer.transaction() as c, keeping(c, item.job_id, within, at):
             where = [ITEM.c.job_id == item.job_id, ITEM.c.number == item.number, ITEM.c.state == item.state]
             if not move_items(c, event, where, at, note=note, **values):
                 raise StaleTransitionError(

@@ -101,6 +101,7 @@ class JobTable(SQLModel, table=True):
     plan: dict[str, Any] | None = Field(default=None, sa_type=JSON)
     deadline_at: datetime | None = Field(default=None, sa_type=Utc)
     rushed_at: datetime | None = Field(default=None, sa_type=Utc)
+    rush_usd: Decimal = Field(default=Decimal(0), sa_type=Usd, sa_column_kwargs={"server_default": "0"})
     created_at: datetime = Field(sa_type=Utc)
     started_at: datetime | None = Field(default=None, sa_type=Utc)
     finished_at: datetime | None = Field(default=None, sa_type=Utc)
@@ -179,7 +180,7 @@ class ItemTable(SQLModel, table=True):
 
 class AttemptTable(SQLModel, table=True):
     __tablename__ = "attempt"
-    __table_args__ = (Index(None, "submission_id"), Index(None, "answered_at"))
+    __table_args__ = (Index(None, "submission_id"), Index(None, "answered_at"), Index(None, "sent_at"))
 
     job_id: str = Field(primary_key=True)
     item: int = Field(primary_key=True)
@@ -192,6 +193,7 @@ class AttemptTable(SQLModel, table=True):
     message: str = Field(default="", sa_type=Text)
     billed: str = "unknown"
     cost: Decimal | None = Field(default=None, sa_type=Usd)
+    priced_by: str = Field(default="", sa_column_kwargs={"server_default": ""})
     quoted: Decimal | None = Field(default=None, sa_type=Usd)
 
 
@@ -263,6 +265,17 @@ class PermitTable(SQLModel, table=True):
     person: str = Field(primary_key=True)
     limit_usd: Decimal | None = Field(default=None, sa_type=Usd)
     at: datetime = Field(sa_type=Utc)
+
+
+class BudgetTable(SQLModel, table=True):
+    __tablename__ = "budget"
+
+    team: str = Field(primary_key=True)
+    kind: str = Field(primary_key=True)
+    key: str = Field(primary_key=True)
+    usd: Decimal = Field(sa_type=Usd)
+    changed_by: str
+    changed_at: datetime = Field(sa_type=Utc)
 
 
 class PresetTable(SQLModel, table=True):

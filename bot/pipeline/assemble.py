@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import BinaryIO
 
+from bot.pipeline.budget import stop_unaffordable
 from bot.pipeline.plan import Chunk, call_of
 from bot.pipeline.room import Room
 from bot.runtime import Context
@@ -121,7 +122,7 @@ def _assemble_job(ctx: Context, job: Job, now: datetime) -> int:
         for page in _pages(ctx, job, now):
             taken = [item for item in page if room.take(item)]
             halves = _halves(ctx, taken)
-            for item in taken:
+            for item in stop_unaffordable(ctx, job, taken, now):
                 line = _encode(ctx, item, now)
                 if line is not None:
                     packing.add(item, *line, halves.get(item.submission_id or ""))

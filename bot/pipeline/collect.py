@@ -19,6 +19,7 @@ from bot.pipeline.settle import keep_master
 from bot.runtime import Context
 from providers.base import AskAgain, Failure, FailureKind, Gone, ProviderError, Size
 from storage.blobs import Blobs
+from storage.budgets import Budget, OverBudgetError
 from storage.records import Item, Job
 from storage.states import LIVING_JOBS, ItemEvent, ItemState, StaleTransitionError
 
@@ -67,10 +68,8 @@ def _collect(ctx: Context, job: Job, items: Sequence[Item]) -> int:
             _unusable(ctx, gate, item, str(problem))
             continue
         why = gate.judge(item, values)
-        if why is None:
+        if why is None or not _again(ctx, gate, item, f"made again: {why}", values["master_key"]):
             kept.append((item, values))
-        else:
-            _again(ctx, item, f"made again: {why}", values["master_key"])
     ctx.store.store_items(kept, ctx.clock())
     return len(items)
 
@@ -141,19 +140,24 @@ def _seen(master: bytes, checks: Checks) -> dict[str, Any]:
 
 def _unusable(ctx: Context, gate: Gate, item: Item, words: str) -> None:
     """Nothing in it can be shown: made again where that may be, else it has failed."""
-    if gate.may_again(item):
-        _again(ctx, item, f"made again: {words}")
+    if gate.may_again(item) and _again(ctx, gate, item, f"made again: {words}"):
         return
     failed = {"failure_kind": FailureKind.UNKNOWN.value, "failure_code": "not_a_picture", "reason": words}
     _move(ctx, item, ItemEvent.FAIL, failed)
 
 
-def _again(ctx: Context, item: Item, why: str, master_key: str | None = None) -> None:
+def _again(ctx: Context, gate: Gate, item: Item, why: str, master_key: str | None = None) -> bool:
     """Paid for, and not good enough. The ledger keeps this attempt, and the next will be one more; the count
     goes with the move, so that a restart does not decide it again. The master stays, should the next fail.
+    False where a budget does not bear it any more.
     """
     counted = {"regenerated": item.regenerated + 1, "reason": why, "master_key": master_key}
-    _move(ctx, item, ItemEvent.RETRY, {**counted, "due_at": ctx.clock()}, note=why)
+    values = {**counted, "due_at": ctx.clock()}
+    try:
+        _move(ctx, item, ItemEvent.RETRY, values, note=why, within=gate.budgets)
+    except OverBudgetError:
+        return False
+    return True
 
 
 def _failed(ctx: Context, item: Item, failure: Failure) -> None:
@@ -202,8 +206,15 @@ def _copy(ctx: Context, pairs: Sequence[tuple[Item, Item]]) -> int:
     return len(pairs)
 
 
-def _move(ctx: Context, item: Item, event: ItemEvent, values: Mapping[str, Any], note: str = "") -> None:
+def _move(
+    ctx: Context,
+    item: Item,
+    event: ItemEvent,
+    values: Mapping[str, Any],
+    note: str = "",
+    within: Sequence[Budget] = (),
+) -> None:
     try:
-        ctx.store.move_item(item, event, ctx.clock(), note[:200], **values)
+        ctx.store.move_item(item, event, ctx.clock(), note[:200], within=within, **values)
     except StaleTransitionError:
         log.info("job %s item %d had moved before it was collected", item.job_id, item.number)

@@ -18,9 +18,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 
+from bot.pipeline.budget import bearing, rush_cost
 from bot.pipeline.create import PLAN, SPEC
-from bot.pipeline.plan import PlanError, keep_budget
+from bot.pipeline.plan import BudgetError, PlanError, keep_budget
 from bot.pipeline.pricing import relaned
 from bot.runtime import Context
 from providers.base import Lane
@@ -103,11 +105,16 @@ def approve_rush(ctx: Context, job: Job, now: datetime, person: str = "") -> Non
     plan = PLAN.validate_python(job.plan)
     if Lane.LIVE in plan.quotes:
         keep_budget(replace(plan, lane=Lane.LIVE), SPEC.validate_python(job.spec), ctx.policy)
-    ctx.store.approve_rush(job.id, now, person)
+    more = rush_cost(plan)
+    with bearing(ctx, job, now) as within:
+        if more is None and within:
+            raise BudgetError("What rushing would cost is not known, and there are budgets to keep")
+        # A plan that has not started reserves nothing yet: `start` does, from `rush` in its plan or spec.
+        ctx.store.approve_rush(job.id, now, person, rush_usd=more or Decimal(0), within=within)
 
 
 def recalled(ctx: Context, job: Job | None, submission: Submission) -> bool:
-    """Whether this batch is to be cancelled at the provider, and what it has not made then to be made live."""
+    """Whether this batch is to be cancelled at the provider, and what it has not made to be made live."""
     if job is None or job.rushed_at is None or submission.lane != Lane.BATCH:
         return False
     card = _card(ctx, submission.provider, submission.model)

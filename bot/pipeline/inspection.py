@@ -6,16 +6,19 @@ whether another row has the same picture, and what may still be spent.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
+from functools import cached_property
 from typing import Any, Final
 
 from bot.config import Policy
 from bot.imaging.fingerprint import REMEMBERED, Seen
 from bot.imaging.presets import find
 from bot.imaging.quality import Checks, Code, Flag
-from bot.pipeline.budget import room
+from bot.pipeline.budget import budgets_of, room
 from bot.runtime import Context
 from providers.base import Size
+from storage.budgets import Budget
 from storage.records import Item, Job
 from storage.states import JobState
 
@@ -39,6 +42,11 @@ class Gate:
         self._job = job
         self._room = _Room(ctx, job)
         self.on = is_on(job, ctx.policy)
+
+    @cached_property
+    def budgets(self) -> Sequence[Budget]:
+        """What making a picture again has to keep."""
+        return budgets_of(self._ctx, self._job)
 
     def checks(self, item: Item) -> Checks | None:
         """What to look for in the item's master; None where the gate is off."""

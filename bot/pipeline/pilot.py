@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from bot.pipeline.budget import bearing
 from bot.pipeline.cadence import first_due
 from bot.pipeline.create import SPEC
 from bot.pipeline.plan import LaneQuote, Plan, keep_budget
@@ -146,6 +147,8 @@ def pilots(ctx: Context, now: datetime) -> int:
 def go_on(ctx: Context, job: Job, now: datetime, person: str = "") -> None:
     """PILOT_REVIEW -> RUNNING: the rest is made; what the sample made is kept and not made again.
 
-    Raises StaleTransitionError if the job is not PILOT_REVIEW any more.
+    Raises StaleTransitionError if the job is not PILOT_REVIEW any more, BudgetError if a budget does not
+    bear the rest.
     """
-    ctx.store.go_on(job.id, now, first_due(job, ctx.policy, now), person)
+    with bearing(ctx, job, now) as within:
+        ctx.store.go_on(job.id, now, first_due(job, ctx.policy, now), person, within=within)

@@ -13,6 +13,8 @@ from decimal import Decimal
 from typing import Any
 
 from bot.pipeline import prompts
+from bot.pipeline.budget import bearing
+from bot.pipeline.plan import BudgetError
 from bot.pipeline.pricing import Asked, quote
 from bot.runtime import Context
 from bot.watch.words import count, money
@@ -96,10 +98,11 @@ def redo(
     Raises CannotRedoError, and nothing is added, where one of them cannot be made or the budget is passed.
     """
     pairs = [(one.seen, _new(ctx, one, now)) for one in wanted if _can(one.seen)]
-    high = sum((new.quoted_high for _, new in pairs if new.quoted_high is not None), Decimal(0))
-    _keep_budget(ctx, job, [new for _, new in pairs], high)
     try:
-        added = ctx.reviews.add_versions(job.id, pairs, person, now, once=once)
+        with bearing(ctx, job, now) as within:
+            added = ctx.reviews.add_versions(job.id, pairs, person, now, once=once, within=within)
+    except BudgetError as problem:
+        raise CannotRedoError(f"{problem}.") from problem
     except StaleTransitionError as problem:
         log.info("no new version: %s", problem)
         raise CannotRedoError(
@@ -149,31 +152,3 @@ _BLANK: dict[str, Any] = {
     "review": ReviewState.UNREVIEWED,
 }
 """What a new version does not have from the one before."""
-
-
-def _keep_budget(ctx: Context, job: Job, new: Sequence[Item], high: Decimal) -> None:
-    """Raises CannotRedoError where the job may come to more than its budget."""
-    budget = budget_of(ctx, job)
-    if budget is None or not new:
-        return
-    unknown = sum(item.quoted_high is None for item in new)
-    if unknown:
-        raise CannotRedoError(
-            f"What {count(unknown, 'picture')} would cost is not known, and the job has a budget of "
-            f"{money(budget)}."
-        )
-    before = ctx.queries.most_it_may_cost(job.id)
-    if before + high > budget:
-        raise CannotRedoError(
-            f"That may cost {money(high)}, and the job has {money(max(Decimal(0), budget - before))} left of "
-            f"its budget of {money(budget)}; make fewer again, or hand them in as a batch of their own."
-        )
-
-
-def budget_of(ctx: Context, job: Job) -> Decimal | None:
-    """What a job may cost at most, in USD; the lower of its own budget and the operator's."""
-    own = job.spec.get("budget_usd")
-    known = [Decimal(str(own))] if own is not None else []
-    if ctx.policy.budget_usd is not None:
-        known.append(ctx.policy.budget_usd)
-    return min(known, default=None)

@@ -21,12 +21,13 @@ from bot.pipeline.breaker import (
     verdict,
     window,
 )
-from bot.pipeline.budget import room
+from bot.pipeline.budget import budgets_of, room
 from bot.pipeline.health import answers_since
 from bot.runtime import Context
 from bot.watch.alerts import Rule, Severity
 from bot.watch.words import count, listed, unit_price
 from providers.base import Lane, Size
+from storage.budgets import OverBudgetError
 from storage.records import Incident, Item, Job, Pause
 from storage.states import SENDING_JOBS, StaleTransitionError
 
@@ -203,19 +204,23 @@ def _prices(item: Item, choice: routing.Choice) -> tuple[Decimal | None, ...]:
 
 def _carry_out(ctx: Context, job: Job, move: _Move, pause: Pause, now: datetime) -> int:
     choice = move.choice
-    return ctx.store.reroute(
-        job.id,
-        move.numbers,
-        pause.provider,
-        now,
-        note=f"{pause.provider} is paused; {choice.card.provider}/{choice.card.id}, {choice.made}",
-        provider=choice.card.provider,
-        model=choice.card.id,
-        made_size=str(choice.made),
-        quality=choice.quality,
-        quoted_low=choice.price.low if choice.price else None,
-        quoted_high=choice.price.high if choice.price else None,
-    )
+    try:
+        return ctx.store.reroute(
+            job.id,
+            move.numbers,
+            pause.provider,
+            now,
+            note=f"{pause.provider} is paused; {choice.card.provider}/{choice.card.id}, {choice.made}",
+            within=budgets_of(ctx, job),
+            provider=choice.card.provider,
+            model=choice.card.id,
+            made_size=str(choice.made),
+            quality=choice.quality,
+            quoted_low=choice.price.low if choice.price else None,
+            quoted_high=choice.price.high if choice.price else None,
+        )
+    except OverBudgetError:
+        return 0  # they wait for the first provider; the next tick tries again
 
 
 def _tell(ctx: Context, job: Job, moves: list[_Move], kept: int, pause: Pause, now: datetime) -> None:

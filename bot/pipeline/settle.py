@@ -114,29 +114,39 @@ def _outcome(
         values = _kept(ctx, item, outcome.pictures[0])
         cost = outcome.cost_usd if outcome.cost_usd is not None else item.quoted_high
         return Outcome(
-            item.number, item.sends, ItemEvent.MAKE, "made",
-            billed=Billed.YES.value, cost=cost, values={**values, "due_at": now, **_CLEAR},
+            item.number, item.sends, ItemEvent.MAKE, "made", billed=Billed.YES.value,
+            cost=cost, priced_by=_said_by(outcome.cost_usd, cost),
+            values={**values, "due_at": now, **_CLEAR},
         )  # fmt: skip
     if wanted and outcome.kind is FailureKind.CANCELLED:
         decision: Again | GiveUp = Again(now, counts=False)
     else:
         decision = decide(outcome, item.attempts + 1, ctx.policy, now, chance)
     values = {"failure_kind": outcome.kind.value, "failure_code": outcome.code, "reason": outcome.message}
-    if isinstance(decision, Again):
+    kept = item.regenerated and item.master_key
+    if isinstance(decision, Again) and not (kept and outcome.billed is not Billed.NO):
         event = ItemEvent.RETRY if decision.counts else ItemEvent.UNPACK
         values = {**values, "due_at": decision.at}
-    elif item.regenerated and item.master_key:
-        # Made again for the quality gate, in vain: the picture before is there and paid for.
+    elif kept:
+        # Made again for the quality gate, in vain: the picture before is there and paid for. Once was
+        # reserved, so that what was perhaps billed is not tried a second time.
         event, values = ItemEvent.MAKE, {"due_at": now, **_CLEAR}
     else:
+        assert isinstance(decision, GiveUp)
         event = decision.event
+    cost = _failure_cost(outcome, item)
     return Outcome(
         item.number, item.sends, event, outcome.kind.value, outcome.code, outcome.message,
-        billed=outcome.billed.value, cost=_failure_cost(outcome, item), values=values,
+        billed=outcome.billed.value, cost=cost, priced_by=_said_by(outcome.cost_usd, cost), values=values,
     )  # fmt: skip
 
 
 _CLEAR: Mapping[str, Any] = {"failure_kind": None, "failure_code": None, "reason": None}
+
+
+def _said_by(reported: Decimal | None, cost: Decimal | None) -> str:
+    """Whose word a cost is."""
+    return "vendor" if reported is not None else "table" if cost else ""
 
 
 def _failure_cost(failure: Failure, item: Item) -> Decimal | None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
+from bot.pipeline.budget import bearing, rush_cost
 from bot.pipeline.cadence import first_due
 from bot.pipeline.create import PLAN, SPEC
 from bot.pipeline.pilot import chosen
@@ -28,8 +30,8 @@ def start(
     """PLANNED -> RUNNING, or with a sample of `pilot` pictures -> PILOT.
 
     `lane`: another than the plan's; its quote becomes the job's. Raises StaleTransitionError if the job is
-    not PLANNED any more, PlanError if no model of it has that lane, BudgetError if the lane or the sample
-    would cost more than the budget.
+    not PLANNED any more, PlanError if no model of it has that lane, BudgetError if it would cost more than
+    one of the budgets has left: what it may cost is reserved in the transaction that starts it.
     """
     plan = PLAN.validate_python(job.plan)
     pages: Iterator[Sequence[Relaned]] = iter(())
@@ -37,12 +39,15 @@ def start(
     if lane is not None and lane is not plan.lane:
         plan = _in_lane(ctx, job, plan, lane)
         pages, values = _relaned(ctx, job, lane), _values(ctx, plan)
-    if pilot:
-        sample = chosen(ctx, job, plan, pilot)
-        ctx.store.start_pilot(job.id, now, sample, person=person, relaned=pages, **values)
-        return
-    due = first_due(job, ctx.policy, now)
-    ctx.store.start_job(job.id, now, due, person=person, relaned=pages, **values)
+    if job.deadline_at is not None and (plan.rush or job.spec.get("rush")):
+        values = {**values, "rush_usd": rush_cost(plan) or Decimal(0)}
+    sample = chosen(ctx, job, plan, pilot) if pilot else ()
+    with bearing(ctx, job, now) as within:
+        if pilot:
+            ctx.store.start_pilot(job.id, now, sample, person=person, relaned=pages, within=within, **values)
+        else:
+            due = first_due(job, ctx.policy, now)
+            ctx.store.start_job(job.id, now, due, person=person, relaned=pages, within=within, **values)
 
 
 def _in_lane(ctx: Context, job: Job, plan: Plan, lane: Lane) -> Plan:

@@ -8,9 +8,9 @@ from decimal import Decimal
 from pathlib import Path
 
 from bot.intake.template import TemplateError
-from bot.pipeline.budget import room
+from bot.pipeline.budget import bearing, room
 from bot.pipeline.comparing import compare
-from bot.pipeline.plan import PlanError
+from bot.pipeline.plan import BudgetError, PlanError
 from bot.pipeline.returned import Diff
 from bot.runtime import Context
 from bot.watch.words import count, money
@@ -55,7 +55,10 @@ def take_sheet(ctx: Context, job: Job, said: Confirmed, now: datetime) -> Diff |
     if refused is not None:
         raise CannotTakeError(refused)
     try:
-        ctx.store.take_sheet(job.id, taken, now, said.person, said.once)
+        with bearing(ctx, job, now) as within:
+            ctx.store.take_sheet(job.id, taken, now, said.person, said.once, within=within)
+    except BudgetError as problem:
+        raise CannotTakeError(f"{problem}.") from problem
     except StaleTransitionError:
         return _compare(ctx, job, said.path, said.name, now)[0]
     return None

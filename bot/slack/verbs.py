@@ -16,6 +16,7 @@ from typing import Any
 from bot.intake import command as c
 from bot.intake.decision import AGREE, GO_ON, PAUSE, RESUME, RUSH, START
 from bot.pipeline import pilot
+from bot.pipeline.budget import bearing
 from bot.pipeline.create import PLAN
 from bot.pipeline.deadline import approve_rush
 from bot.pipeline.plan import Plan, PlanError
@@ -255,7 +256,8 @@ def _cancel(ctx: Context, wish: Wish, job: Job, now: datetime) -> str:
 
 
 def _retry(ctx: Context, wish: Wish, job: Job, now: datetime) -> str:
-    again = ctx.store.reopen(job.id, w.RETRIED[wish.which], now, wish.person)
+    with bearing(ctx, job, now) as within:
+        again = ctx.store.reopen(job.id, w.RETRIED[wish.which], now, wish.person, within=within)
     return f"{count(again, 'picture')} of job {job.id} will be sent again."
 
 

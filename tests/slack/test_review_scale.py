@@ -21,6 +21,7 @@ from bot.workspace.server import Workspace
 from storage.records import InboxEntry
 from storage.states import ItemState, ReviewState
 from tests.parts import START
+from tests.priced import models_at
 from tests.slack.house import House, house, words
 from tests.slack.test_journeys import drop
 from tests.slack.test_once import Killed, Stopping, told
@@ -202,8 +203,9 @@ def test_when_reminders_are_due() -> None:
     assert moments(START, START + timedelta(hours=1)) == []
 
 
-def test_a_job_over_its_budget_makes_nothing_again(home: House) -> None:
+def test_a_job_over_its_budget_makes_nothing_again(home: House, monkeypatch: pytest.MonkeyPatch) -> None:
     reviewed(home, 2)
+    monkeypatch.setattr(home.ctx.providers["sketch"], "models", models_at("0.10"))
     job: Any = home.job()
     with home.ctx.reviews._writer.transaction() as c:
         c.execute(text("UPDATE attempt SET cost = 2000000000, billed = 'yes'"))
