@@ -101,7 +101,7 @@ def _job(ctx: Context, wire: Wire, job: Job, now: datetime) -> Block:
         share = counts.get(ItemState.STORED, 0) / job.items
         lines[1] = f"{b.bar(share)} {int(share * 100)}%\n{lines[1]}"
     link = _link(ctx, wire, job, now)
-    lines.append(f"{w.when(job.created_at, now)}{f', {link}' if link else ''}")
+    lines.append(f"`{job.id}`, {w.when(job.created_at, now)}{f', {link}' if link else ''}")
     block = b.section("\n".join(lines))
     block["accessory"] = b.button("Details", cards.DETAILS, job.id)
     return block
