@@ -253,6 +253,7 @@ def _guarded(function: Any, *arguments: Any) -> int:
     """Run it; turn every foreseen mistake into one sentence and the right exit status."""
     from bot.config import SettingsError
     from bot.pipeline.create import CannotCreateError
+    from bot.pipeline.plan import PlanError
     from providers.base import ProviderError
     from providers.catalogue import CatalogueError
     from storage.engine import StoreError
@@ -263,7 +264,7 @@ def _guarded(function: Any, *arguments: Any) -> int:
         for sentence in problem.problems[:-1]:
             typer.echo(f"imgbatch: {sentence}", err=True)
         fail(problem.problems[-1])
-    except (SettingsError, StoreError, CatalogueError) as problem:
+    except (SettingsError, StoreError, CatalogueError, PlanError) as problem:
         fail(str(problem))
     except ProviderError as problem:
         fail(str(problem), 1)

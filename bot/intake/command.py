@@ -6,12 +6,14 @@ import difflib
 import re
 from dataclasses import dataclass, field
 
+from bot.intake.budgeting import Budgets, read_budgets
 from bot.intake.decision import DECISIONS, Decision, approves_sample, parse_decision
 from bot.intake.options import MAX_TEXT_CHARACTERS, Changes, CommandError, parse_options, typed
 from bot.intake.records import quoted
 
 __all__ = [
     "Audit",
+    "Budgets",
     "Cancel",
     "Changes",
     "Command",
@@ -143,6 +145,7 @@ Command = (
     | Retry
     | Decision
     | Audit
+    | Budgets
     | Presets
     | Schedule
     | Schedules
@@ -172,6 +175,7 @@ TOPICS = (
     "cancel",
     "retry",
     "audit",
+    "budget",
     "review",
     "presets",
     "schedules",
@@ -182,6 +186,8 @@ _VERBS = {
     **{verb: verb for verb in ("new", "run", "status", "list", "cancel", "retry", "help", "audit")},
     **{verb: verb for verb in ("presets", "schedule", "schedules", "unschedule")},
     "preset": "presets",
+    "budget": "budget",
+    "budgets": "budget",
     "jobs": "list",
     "ls": "list",
     "stop": "cancel",
@@ -207,6 +213,7 @@ _TOPIC_WORDS = {
     "prompt": "templates",
     "preset": "presets",
     "schedule": "schedules",
+    "budgets": "budget",
     "csv": "sheet",
     "xlsx": "sheet",
     "option": "options",
@@ -246,6 +253,8 @@ def parse_command(text: str, *, job: str | None = None) -> Command:
     try:
         if verb == "decide":
             return parse_decision(first.lower().strip("`*_/.,:!"), rest, job)
+        if verb == "budget":
+            return read_budgets(_raw_behind(text, "budgets?"))
         return _command(verb, rest, plain, job, text)
     except CommandError as problem:
         return Unknown(plain, str(problem))
@@ -268,7 +277,7 @@ def _command(verb: str, rest: str, plain: str, job: str | None, text: str) -> Co
         case "cancel":
             return Cancel(_job(verb, rest.removeprefix("here").strip(), job))
         case "presets":
-            return _presets(rest, _raw_behind(text, "save"))
+            return _presets(rest, _raw_behind(text, "save|add|set"))
         case "schedule":
             return _schedule(rest, job)
         case "schedules":
@@ -331,7 +340,7 @@ def _presets(rest: str, saved: str) -> Presets:
 
 def _raw_behind(text: str, word: str) -> str:
     """What was written behind a word, mentions as Slack sends them."""
-    found = re.search(rf"\b(?:{word}|add|set)\b", text, re.IGNORECASE)
+    found = re.search(rf"\b(?:{word})\b", text, re.IGNORECASE)
     return text[found.end() :].strip() if found else ""
 
 
@@ -371,5 +380,5 @@ def _no_verb(first: str, plain: str) -> str:
         return f"{quoted(first)} is not a command; did you mean {quoted(f'{close[0]} {rest}'.strip())}?"
     if "{" in plain or "=" in plain:
         return "Write “run” in front of a template or options, and drop the sheet beside them."
-    known = "new, run, status, list, cancel, retry, audit, preset, schedule or help"
+    known = "new, run, status, list, cancel, retry, audit, budget, preset, schedule or help"
     return f"{quoted(first)} is not a command; write {known}."

@@ -144,10 +144,10 @@ pictures come in the same thread.
 `/imgbatch new` · `status [job]` · `list` · `start JOB [now|cheap] [sample 8]` · `go on JOB` · `pause JOB` ·
 `resume JOB` · `cancel JOB` · `agree JOB` · `rush JOB` · `retry JOB` · `audit JOB` · `help TOPIC`
 `approve JOB 1-40 except 7` · `reject JOB 3: wrong colour` · `redo JOB 5, 9` · `undo JOB`
-`preset` · `schedule JOB daily 07:00` · `schedules`
+`preset` · `budget` · `schedule JOB daily 07:00` · `schedules`
 In a job's thread, mention me with the same words; the job need not be named.
 Topics: templates, sheet, options, new, run, start, sample, approval, rush, status, list, pause, cancel, \
-retry, review, audit, presets, schedules."""
+retry, review, audit, budget, presets, schedules."""
 
 _TOPICS: Mapping[str, str] = {
     "templates": "A template is a prompt with columns in double braces: `Studio photo of {{ name }}`. A "
@@ -194,6 +194,10 @@ _TOPICS: Mapping[str, str] = {
     "`redo 5, 9`, `redo 5: new prompt`, `approve all`, `undo`. A range is for what nobody has decided about; "
     "a picture named by itself is decided anew. Elsewhere name the job: `/imgbatch approve JOB 1-40`. Beside "
     'the sheet, `quorum=2` asks for two people and `review_by="Friday 17:00"` sets a date.',
+    "budget": "`/imgbatch budget` says what is left of this month's budgets (UTC) here: spent, and reserved "
+    "for what has been started. An admin changes them: `budget month 2000`, `budget channel 500`, "
+    "`budget person @ana 100`, `budget provider NAME 800`; `off` instead of an amount goes back to the "
+    "setting. A job whose price nobody knows is started under a budget only after `budget allow JOB`.",
     "audit": "`/imgbatch audit JOB` proves that every row and every dollar is accounted for.",
 }
 

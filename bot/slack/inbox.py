@@ -25,7 +25,7 @@ from bot.intake.verdicts import parse_verdict
 from bot.pipeline import scheduled
 from bot.pipeline.create import SPEC, CannotCreateError, Wanted, create_once, unused_id
 from bot.runtime import Context
-from bot.slack import answers, files, presets, reach, returns, reviewing, schedules, verbs
+from bot.slack import answers, budgets, files, presets, reach, returns, reviewing, schedules, verbs
 from bot.slack import blocks as b
 from bot.slack.blocks import Message
 from bot.slack.files import FileTrouble, Sheet
@@ -275,6 +275,8 @@ def _reply(desk: Desk, where: Where, given: Mapping[str, Any]) -> Message:
             return answers.help_on(topic)
         case c.Cancel() | c.Retry() | c.Decision() as decided:
             return _decide(desk, verbs.wish_of(decided, where.person), where)
+        case c.Budgets() as about:
+            return budgets.answer(ctx, desk.wire, about, where, desk.now)
         case c.Presets() as asked:
             return presets.answer(ctx, desk.wire, asked, where, desk.now)
         case c.Schedule() | c.Schedules() | c.Unschedule() as wanted:
