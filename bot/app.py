@@ -18,6 +18,7 @@ from storage.blobs import FolderBlobs
 from storage.engine import migrate, only_scheduler, open_engine
 from storage.mail import Mail
 from storage.notices import Notices
+from storage.outlets import Outlet, OutletTrouble, open_outlet
 from storage.queries import Queries
 from storage.reviews import Reviews
 from storage.shelf import Shelf
@@ -72,8 +73,16 @@ def open_context(
             policy=policy or Policy.of(settings),
             renderers=renderers,
             callers=callers,
+            outlet=_outlet(settings),
             clock=clock,
         )
+
+
+def _outlet(settings: Settings) -> Outlet | None:
+    try:
+        return open_outlet(settings.imgbatch_export_to) if settings.imgbatch_export_to else None
+    except OutletTrouble as problem:
+        raise SettingsError(f"IMGBATCH_EXPORT_TO: {problem}") from problem
 
 
 def build_providers(settings: Settings, clock: Callable[[], datetime] = now) -> dict[str, Provider]:

@@ -154,6 +154,12 @@ class Settings(BaseModel):
     imgbatch_public_url: str | None = Field(
         default=None, description="Where providers reach that port from outside, for webhooks (https://...)"
     )
+    imgbatch_export_to: str | None = Field(
+        default=None, description="Folder or object store (s3://bucket/prefix) that exports are put into"
+    )
+    imgbatch_export_part_mb: int = Field(
+        default=100, ge=1, le=1000, description="An export to Slack is split into archives of this many MB"
+    )
     imgbatch_log: str = Field(default="info", description="debug, info, warning or error")
 
     @field_validator("imgbatch_format", "imgbatch_fit", "imgbatch_log")
@@ -365,6 +371,8 @@ class Policy:
     budgets: MonthlyBudgets = field(default_factory=MonthlyBudgets)
     approval_usd: Decimal | None = None
     """A job that may cost more is started only when a second person agrees."""
+    export_part_bytes: int = 100_000_000
+    """Of one archive; Slack takes files of up to 1 GB."""
     default_provider: str | None = None
     render: RenderPolicy = field(default_factory=RenderPolicy)
     rules: AlertRules = field(default_factory=AlertRules)
@@ -393,6 +401,7 @@ class Policy:
                 providers=amounts(settings.imgbatch_budget_providers),
             ),
             approval_usd=settings.imgbatch_approval_usd,
+            export_part_bytes=settings.imgbatch_export_part_mb * 1_000_000,
             default_provider=settings.imgbatch_provider,
             render=RenderPolicy(
                 format=settings.imgbatch_format,  # type: ignore[arg-type]  # checked by Settings

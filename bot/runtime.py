@@ -16,6 +16,7 @@ from providers.base import Provider
 from storage.blobs import Blobs
 from storage.mail import Mail
 from storage.notices import Notices
+from storage.outlets import Outlet
 from storage.queries import Queries
 from storage.reviews import Reviews
 from storage.shelf import Shelf
@@ -57,6 +58,8 @@ class Context:
     """Runs imaging work: one thread a core."""
     callers: Mapping[str, Executor]
     """Runs live calls, one executor a provider, as wide as that provider takes calls at once."""
+    outlet: Outlet | None = None
+    """Where exports go beside Slack; None: nowhere."""
     clock: Callable[[], datetime] = now
     new_id: Callable[[int], str] = new_id
     chance: Callable[[], float] = chance

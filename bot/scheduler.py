@@ -30,6 +30,7 @@ EVERY_SECONDS: Mapping[str, float] = {
     "pilots": 1,
     "finish": 1,
     "attend": 2,
+    "pack": 2,
     "schedule": 5,
     "home": 5,
     "inbox": 0.3,

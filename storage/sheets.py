@@ -16,6 +16,7 @@ from storage.tables import table
 from storage.voting import ASKED
 
 ROW, ITEM, ATTEMPT, EVENT = table("row"), table("item"), table("attempt"), table("event")
+VOTE = table("vote")
 
 NOT_MADE = FINAL_ITEMS - {ItemState.STORED}
 
@@ -100,6 +101,12 @@ class Sheets(Reader):
                 for known, number in c.execute(query.group_by(ITEM.c.fingerprint)):
                     found[known] = number
         return found
+
+    def approvers(self, job_id: str) -> Sequence[str]:
+        """Everybody who approved one of the pictures."""
+        query = select(VOTE.c.person).where(VOTE.c.job_id == job_id, VOTE.c.verdict == ReviewState.APPROVED)
+        with self._reading() as c:
+            return list(c.execute(query.distinct()).scalars())
 
     def followed(self, job_id: str, once: str) -> bool:
         """Whether the asking of this name was followed."""

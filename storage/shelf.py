@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Engine, Table, delete, insert, select, update
+from sqlalchemy import Engine, Table, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from storage.moves import columns
@@ -120,6 +120,13 @@ class Shelf(Reader):
         """Those still to be made, oldest first."""
         query = select(EXPORT).where(EXPORT.c.state == ExportState.ASKED)
         return self._all(Export, query.order_by(EXPORT.c.created_at, EXPORT.c.id))
+
+    def export_changes(self) -> Mapping[str, datetime]:
+        """When an export of each job was last asked for or made."""
+        at = func.max(func.coalesce(EXPORT.c.ended_at, EXPORT.c.created_at))
+        with self._reading() as c:
+            found = c.execute(select(EXPORT.c.job_id, at).group_by(EXPORT.c.job_id))
+            return {row[0]: row[1] for row in found}
 
     def change_export(self, export_id: str, **values: Any) -> None:
         with self._writer.transaction() as c:

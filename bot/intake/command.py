@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from bot.intake.budgeting import Budgets, read_budgets
 from bot.intake.decision import DECISIONS, Decision, approves_sample, parse_decision
+from bot.intake.exporting import ExportWish, parse_export
 from bot.intake.options import MAX_TEXT_CHARACTERS, Changes, CommandError, parse_options, typed
 from bot.intake.records import quoted
 
@@ -19,6 +20,7 @@ __all__ = [
     "Command",
     "CommandError",
     "Decision",
+    "Export",
     "Help",
     "ListJobs",
     "New",
@@ -88,6 +90,14 @@ class Audit:
 
 
 @dataclass(frozen=True, slots=True)
+class Export:
+    """Take pictures away."""
+
+    job: str
+    wish: ExportWish
+
+
+@dataclass(frozen=True, slots=True)
 class Help:
     """How it works; None: everything in short."""
 
@@ -145,6 +155,7 @@ Command = (
     | Retry
     | Decision
     | Audit
+    | Export
     | Budgets
     | Presets
     | Schedule
@@ -175,6 +186,7 @@ TOPICS = (
     "cancel",
     "retry",
     "audit",
+    "export",
     "budget",
     "review",
     "presets",
@@ -183,7 +195,7 @@ TOPICS = (
 """What help can be asked about."""
 
 _VERBS = {
-    **{verb: verb for verb in ("new", "run", "status", "list", "cancel", "retry", "help", "audit")},
+    **{verb: verb for verb in ("new", "run", "status", "list", "cancel", "retry", "help", "audit", "export")},
     **{verb: verb for verb in ("presets", "schedule", "schedules", "unschedule")},
     "preset": "presets",
     "budget": "budget",
@@ -191,6 +203,8 @@ _VERBS = {
     "jobs": "list",
     "ls": "list",
     "stop": "cancel",
+    "download": "export",
+    "zip": "export",
     "abort": "cancel",
     "redo": "retry",
     **dict.fromkeys(DECISIONS, "decide"),
@@ -255,6 +269,9 @@ def parse_command(text: str, *, job: str | None = None) -> Command:
             return parse_decision(first.lower().strip("`*_/.,:!"), rest, job)
         if verb == "budget":
             return read_budgets(_raw_behind(text, "budgets?"))
+        if verb == "export":
+            wish, words = parse_export(rest)
+            return Export(_job(verb, " ".join(words), job), wish)
         return _command(verb, rest, plain, job, text)
     except CommandError as problem:
         return Unknown(plain, str(problem))

@@ -10,6 +10,7 @@ from bot.pipeline.attend import attend
 from bot.pipeline.collect import collect
 from bot.pipeline.deadline import deadlines
 from bot.pipeline.finish import finish
+from bot.pipeline.packing import pack
 from bot.pipeline.pilot import pilots
 from bot.pipeline.poll import poll
 from bot.pipeline.reroute import reroute
@@ -31,6 +32,7 @@ STAGES: Mapping[str, Stage] = {
     "pilots": pilots,
     "finish": finish,
     "attend": attend,
+    "pack": pack,
 }
 """Downloads before submissions: what is made can be lost, what is not yet sent cannot."""
 

@@ -16,12 +16,12 @@ from slack_sdk import WebClient
 
 from bot.pipeline.attend import facts
 from bot.runtime import Context
-from bot.slack import alerts, gallery, keeping, reach, reminders, returns, review
+from bot.slack import alerts, exports, gallery, keeping, reach, reminders, returns, review
 from bot.slack.approval import ASK
 from bot.slack.blocks import Message
 from bot.slack.end_card import retried, summary_message
 from bot.slack.gallery import Part
-from bot.slack.job_card import CARD, STAMP, CardMemory, mark_of, retryable, stamp_of, tell_card
+from bot.slack.job_card import CARD, STAMP, CardMemory, mark_of, offers_of, stamp_of, tell_card
 from bot.slack.question import tell_question
 from bot.slack.redone import tell_redone
 from bot.slack.reminders import tell_reminder
@@ -100,8 +100,9 @@ def announce(ctx: Context, client: WebClient, now: datetime, *, alert_channel: s
 def _changes(ctx: Context) -> Mapping[str, datetime]:
     """Jobs beside whose making something happened, each with when that was last."""
     found = dict(ctx.shelf.recalled(review.REVIEW))
-    for job_id, at in returns.changes(ctx).items():
-        found[job_id] = max(at, found.get(job_id, at))
+    for changed in (returns.changes(ctx), ctx.shelf.export_changes()):
+        for job_id, at in changed.items():
+            found[job_id] = max(at, found.get(job_id, at))
     return found
 
 
@@ -175,6 +176,7 @@ def _tell_job(desk: Desk, memory: Memory, job: Job, thread: Thread, mark: str, r
         tell_question(desk, place, job, thread, told),
         tell_sample(desk, place, job, told),
         returns.tell_returns(desk, place, job, told),
+        exports.tell_exports(desk, place, job, told),
     )
     current = _keep_review(desk, place, thread.team, job, told)
     if Fate.WAITS in (fate, *others) or not current:
@@ -276,7 +278,7 @@ def _summary(ctx: Context, job: Job, kind: str, now: datetime) -> Message:
     kept = keeping.kept(ctx, job.id, kind)
     if kept is None:
         summary = summarise(facts(ctx, job), now, ctx.policy.rules)
-        kept = summary_message(job, summary, retryable(ctx, job))
+        kept = summary_message(job, summary, offers_of(ctx, job))
         keeping.keep(ctx, job.id, kind, kept)
     return kept
 

@@ -14,6 +14,7 @@ from bot.slack import reach
 from bot.slack import words as w
 from bot.slack.blocks import Block, Message
 from bot.slack.job_card import card_of
+from bot.watch.accounts import decision_lines, failure_lines, money_lines
 from bot.watch.summary import summarise
 from bot.watch.words import count, money
 from storage.records import Job
@@ -24,6 +25,12 @@ LISTED = 10
 
 LOOKED_AT = 200
 """Newest jobs among which a person's own are looked for."""
+
+KINDS = 8
+"""Kinds of failure, and remarks, in an audit; `imgbatch audit JOB` has all."""
+
+DECISIONS = 20
+"""Newest decisions in an audit; likewise."""
 
 OPEN_FORM = "open_form"
 """Action id of the button that opens the form where no trigger is at hand."""
@@ -107,14 +114,19 @@ def _ledger(found: Mapping[str, Any]) -> list[Block]:
     paid = [
         f"attempts: {found['attempts']:,}, open: {found['open_attempts']:,}",
         f"pictures made: {found['pictures_made']:,}, paid twice: {len(found['paid_twice']):,}",
-        f"settled: ${found['settled_usd']:,.4f}, reserved: ${found['reserved_usd']:,.4f}",
-        f"attempts of unknown price: {found['unpriced_attempts']:,}",
-        "quoted: " + ("unknown" if found["quoted_usd"] is None else f"${found['quoted_usd']:,.4f}"),
+        *money_lines(found),
     ]
     if found["results_lost"]:
         paid.append(f"pictures whose results were lost: {found['results_lost']:,}")
     body = [b.fields(["*Rows*\n" + "\n".join(rows), "*Money*\n" + "\n".join(paid)])]
-    return body + [b.words(str(problem)) for problem in found["exceptions"][:5]]
+    body += [b.words(str(problem)) for problem in found["exceptions"][:5]]
+    if failed := failure_lines(found):
+        body.append(b.section("*Refusals and failures*\n" + "\n".join(failed[:KINDS])))
+    if found["remarks"]:
+        body.append(b.words("\n".join(found["remarks"][:KINDS])))
+    if decided := decision_lines(found, b.person):
+        body.append(b.section("*Decisions*\n" + "\n".join(decided[-DECISIONS:])))
+    return body
 
 
 def details(ctx: Context, job: Job, now: datetime) -> list[Block]:
@@ -142,7 +154,8 @@ _SHORT = """*From a sheet to pictures*
 pictures come in the same thread.
 
 `/imgbatch new` · `status [job]` · `list` · `start JOB [now|cheap] [sample 8]` · `go on JOB` · `pause JOB` ·
-`resume JOB` · `cancel JOB` · `agree JOB` · `rush JOB` · `retry JOB` · `audit JOB` · `help TOPIC`
+`resume JOB` · `cancel JOB` · `agree JOB` · `rush JOB` · `retry JOB` · `audit JOB` · `export JOB` ·
+`help TOPIC`
 `approve JOB 1-40 except 7` · `reject JOB 3: wrong colour` · `redo JOB 5, 9` · `undo JOB`
 `preset` · `budget` · `schedule JOB daily 07:00` · `schedules`
 In a job's thread, mention me with the same words; the job need not be named.
@@ -155,7 +168,8 @@ _TOPICS: Mapping[str, str] = {
     "`{% if color %}in {{ color }}{% endif %}` leaves out what is empty. "
     "Filters: `upper`, `lower`, `title`, `trim`, `replace`, `default`.",
     "sheet": "A CSV, TSV or XLSX file with a header line and one product a row. Columns called `prompt`, "
-    "`sku` or `id`, `size`, `model`, `quality` and `alt_text` are understood; the others are for templates.",
+    "`sku` or `id`, `size`, `model`, `quality` and `alt_text` are understood; the others are for templates. "
+    "Edit the results sheet and drop it back into its thread: what is new, changed or failed is made.",
     "options": "Beside a sheet, write options as `name=value`: `provider`, `model`, `size`, `quality`, "
     "`background`, `variants`, `lane`, `off_peak`, `chunk`, `budget`, `title`. Several providers with commas "
     "are a route: the first that can and works. What is left over is the template.",
@@ -198,7 +212,12 @@ _TOPICS: Mapping[str, str] = {
     "for what has been started. An admin changes them: `budget month 2000`, `budget channel 500`, "
     "`budget person @ana 100`, `budget provider NAME 800`; `off` instead of an amount goes back to the "
     "setting. A job whose price nobody knows is started under a budget only after `budget allow JOB`.",
-    "audit": "`/imgbatch audit JOB` proves that every row and every dollar is accounted for.",
+    "export": "`/imgbatch export JOB` packs the approved pictures as a ZIP in the job's thread, with a "
+    "manifest; `export JOB all` takes those nobody has approved as well. `preset=shopify,story` makes the "
+    'files these channels take, `name="{sku}_{variant}_{w}x{h}"` names them (with `/` for folders). The '
+    "button *Export…* on the job's card asks for all of it.",
+    "audit": "`/imgbatch audit JOB` proves that every row and every dollar is accounted for, says on whose word, "
+    "and who started, agreed to and approved what.",
 }
 
 

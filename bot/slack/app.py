@@ -20,6 +20,7 @@ from bot.slack.gate import gate
 from bot.slack.listeners import (
     actions,
     commands,
+    exports,
     forms,
     home,
     messages,
@@ -45,6 +46,7 @@ KINDS = (
     review_forms,
     reactions,
     returns,
+    exports,
     messages,
     saved,
     shortcuts,

@@ -21,6 +21,7 @@ START, START_OTHER, SAMPLE = "job_start", "job_start_other", "job_sample"
 """The plan's own lane, the other lane, and a sample first."""
 GO_ON, PAUSE, RESUME, CANCEL = "job_go_on", "job_pause", "job_resume", "job_cancel"
 AGREE, RUSH, RETRY, DETAILS = "job_agree", "job_rush", "job_retry", "job_details"
+EXPORT = "job_export"
 """Action ids of the buttons; each button's value is `carried`."""
 
 
@@ -57,6 +58,10 @@ def details(job: Job) -> Block:
 
 def retry(job: Job, failed: int) -> Block:
     return b.button(f"Retry failed ({failed:,})", RETRY, carried(job))
+
+
+def export(job: Job) -> Block:
+    return b.button("Export…", EXPORT, carried(job))
 
 
 def who(job: Job, permit: Permit | None = None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from bot.slack import blocks as b
@@ -14,7 +15,24 @@ from storage.records import Job
 from storage.states import JobState
 
 
-def final_card(job: Job, summary: Summary, retryable: int, now: datetime, review: str = "") -> Message:
+@dataclass(frozen=True, slots=True)
+class Offers:
+    """What can still be done about a job that has ended."""
+
+    retryable: int = 0
+    """Pictures that may be sent again as they are."""
+    missed: int = 0
+    """Pictures that came to nothing, and rows that could not be used."""
+    made: int = 0
+
+
+def _buttons(job: Job, offers: Offers) -> list[Block]:
+    found = [cards.retry(job, offers.retryable)] if offers.retryable else []
+    found += [cards.export(job)] if offers.made else []
+    return [*found, cards.details(job)]
+
+
+def final_card(job: Job, summary: Summary, offers: Offers, now: datetime, review: str = "") -> Message:
     """A job that has ended, with what can still be done about it; `review`: how far people have come."""
     if job.started_at is None:
         return _never_started(job)
@@ -28,11 +46,8 @@ def final_card(job: Job, summary: Summary, retryable: int, now: datetime, review
     ]
     if review:
         body.append(b.section(f"*Review:* {review}."))
-    buttons = [cards.details(job)]
-    if retryable:
-        buttons.insert(0, cards.retry(job, retryable))
     ended = job.finished_at or now
-    body.append(b.actions(f"end-{job.id}", *buttons))
+    body.append(b.actions(f"end-{job.id}", *_buttons(job, offers)))
     body.append(b.context(f"{cards.who(job)}, ended {w.when(ended, now + timedelta(days=1))}"))
     text = f"{b.escaped(job.title, 150)}: {verdict.lower()}. {b.escaped(summary.headline, 300)}."
     return b.message(text, body)
@@ -51,7 +66,7 @@ def _never_started(job: Job) -> Message:
     return b.message(f"{b.escaped(job.title, 150)}: {said}", body)
 
 
-def summary_message(job: Job, summary: Summary, retryable: int) -> Message:
+def summary_message(job: Job, summary: Summary, offers: Offers) -> Message:
     """What a person would write into the thread when a job is done."""
     body: list[Block] = [b.header(job.title), b.words(f"{summary.headline}.")]
     if summary.reasons:
@@ -60,10 +75,7 @@ def summary_message(job: Job, summary: Summary, retryable: int) -> Message:
     body.append(b.words("\n".join(line for line in (_left_out(job), *money_and_time) if line)))
     if summary.what_to_do:
         body.append(b.words("\n".join(["What to do:", *(f"• {line}" for line in summary.what_to_do)])))
-    buttons = [cards.details(job)]
-    if retryable:
-        buttons.insert(0, cards.retry(job, retryable))
-    body.append(b.actions(f"summary-{job.id}", *buttons))
+    body.append(b.actions(f"summary-{job.id}", *_buttons(job, offers)))
     spoken = " ".join(line for line in (summary.cost, summary.time) if line)
     return b.message(f"{b.escaped(job.title, 150)}: {b.escaped(f'{summary.headline}. {spoken}', 1500)}", body)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -192,19 +192,26 @@ def send_bytes(ctx: Context, wire: Wire, item: Upload, now: datetime) -> str:
     if not at_slack(url, wire.client.base_url):
         raise Unfit("upload_url_elsewhere")
     with ctx.blobs.open(item.key) as content:
-        _post(url, content)
+        _post(url, content, size)
     return file_id
 
 
-def _post(url: str, content: BinaryIO) -> None:
+def _post(url: str, content: BinaryIO, size: int) -> None:
     try:
         with httpx.Client(timeout=TIMEOUT, follow_redirects=False) as http:
-            status = http.post(url, content=content.read()).status_code
+            # With its length, since file stores take no chunked bodies; an archive is never held whole.
+            headers = {"Content-Length": str(size)}
+            status = http.post(url, content=_blocks(content), headers=headers).status_code
     except httpx.HTTPError as problem:
         # The address is as good as a password: only the kind of error is told. Sending again is harmless.
         raise Later(f"upload: {type(problem).__name__}", timedelta(seconds=5)) from None
     if status != 200:
         raise Later(f"upload answered {status}", timedelta(seconds=5))
+
+
+def _blocks(content: BinaryIO) -> Iterator[bytes]:
+    while block := content.read(1 << 20):
+        yield block
 
 
 def ready(ctx: Context, wire: Wire, job_id: str, keys: Sequence[str], now: datetime) -> dict[str, str] | None:

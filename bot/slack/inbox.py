@@ -25,7 +25,7 @@ from bot.intake.verdicts import parse_verdict
 from bot.pipeline import scheduled
 from bot.pipeline.create import SPEC, CannotCreateError, Wanted, create_once, unused_id
 from bot.runtime import Context
-from bot.slack import answers, budgets, files, presets, reach, returns, reviewing, schedules, verbs
+from bot.slack import answers, budgets, exports, files, presets, reach, returns, reviewing, schedules, verbs
 from bot.slack import blocks as b
 from bot.slack.blocks import Message
 from bot.slack.files import FileTrouble, Sheet
@@ -273,6 +273,8 @@ def _reply(desk: Desk, where: Where, given: Mapping[str, Any]) -> Message:
             return answers.proof(ctx, job, where.team)
         case c.Help(topic=topic):
             return answers.help_on(topic)
+        case c.Export() as asked_away:
+            return exports.answer(ctx, desk.wire, asked_away, where, desk.now, f"inbox-{given['ts']}")
         case c.Cancel() | c.Retry() | c.Decision() as decided:
             return _decide(desk, verbs.wish_of(decided, where.person), where)
         case c.Budgets() as about:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -15,7 +16,7 @@ from bot.runtime import Context
 from bot.slack import approval
 from bot.slack import words as w
 from bot.slack.blocks import Message
-from bot.slack.end_card import final_card
+from bot.slack.end_card import Offers, final_card
 from bot.slack.pace import between_updates
 from bot.slack.people import directory_of
 from bot.slack.plan_card import FRESH, SHOWN_BAD_ROWS, Offer, plan_card
@@ -27,7 +28,7 @@ from bot.slack.thumbnail import Thumbnails
 from bot.slack.wire import SlackTrouble
 from bot.watch.summary import summarise
 from storage.records import Announcement, AnnouncementState, Job, Thread
-from storage.states import ENDED_JOBS, JobState
+from storage.states import ENDED_JOBS, ItemState, JobState
 
 CARD = "card"
 """Kind of this message."""
@@ -132,15 +133,20 @@ def card_of(ctx: Context, job: Job, now: datetime) -> Message:
         case JobState.FINISHED | JobState.CANCELLED:
             summary = summarise(facts(ctx, job), now, ctx.policy.rules)
             tally = Tally.of(ctx.reviews.counts(job.id))
-            return final_card(job, summary, retryable(ctx, job), now, tally.line if tally.any else "")
+            return final_card(job, summary, offers_of(ctx, job), now, tally.line if tally.any else "")
         case _:
             return progress_card(job, progress_of(ctx, job, now), now)
 
 
-def retryable(ctx: Context, job: Job) -> int:
-    """How many pictures “Retry failed” would send again."""
+def offers_of(ctx: Context, job: Job) -> Offers:
+    """What can be done about it now that it has ended."""
     counts = ctx.reviews.standing(job.id)
-    return sum(counts.get(state, 0) for state in w.RETRIED["failed"])
+
+    def of(states: Iterable[ItemState]) -> int:
+        return sum(counts.get(state, 0) for state in states)
+
+    missed = of((*w.MISSED, ItemState.CANCELLED)) + job.bad_rows
+    return Offers(of(w.RETRIED["failed"]), missed, of([ItemState.STORED]))
 
 
 def _planned(ctx: Context, job: Job, now: datetime, zone: tzinfo | None) -> Message:

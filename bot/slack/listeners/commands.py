@@ -10,7 +10,7 @@ from slack_sdk import WebClient
 from bot.intake import command as c
 from bot.intake.verdicts import parse_verdict
 from bot.runtime import Context
-from bot.slack import answers, budgets, presets, reach, reviewing, schedules, verbs
+from bot.slack import answers, budgets, exports, presets, reach, reviewing, schedules, verbs
 from bot.slack import blocks as b
 from bot.slack.blocks import Message
 from bot.slack.listeners.parts import open_form, where_of
@@ -72,6 +72,8 @@ def _answer(ctx: Context, wire: Wire, parsed: c.Command, where: Where) -> Messag
             return answers.proof(ctx, job, where.team)
         case c.Help(topic=topic):
             return answers.help_on(topic)
+        case c.Export():
+            return exports.answer(ctx, wire, parsed, where, now, f"command-{ctx.new_id(12)}")
         case c.Cancel() | c.Retry() | c.Decision():
             return _decide(ctx, wire, verbs.wish_of(parsed, where.person), where)
         case c.Budgets():
