@@ -189,6 +189,21 @@ def audit(job: JobArgument, as_json: JsonOption = False) -> None:
 
 
 @app.command()
+def export(
+    job: JobArgument,
+    everything: Annotated[bool, typer.Option("--all", help="Also what nobody has approved.")] = False,
+    preset: Annotated[str, typer.Option(help="Delivery presets, e.g. shopify,story or 800x600.webp.")] = "",
+    name: Annotated[str, typer.Option(help="Pattern of the file names: {sku}_{variant}_{w}x{h}.")] = "",
+    out: Annotated[str | None, typer.Option(help="A folder, or s3://bucket/prefix.")] = None,
+    archives: Annotated[bool, typer.Option("--zip", help="As ZIP archives in the folder.")] = False,
+) -> None:
+    """Take away a job's approved pictures with a manifest, made and named as channels want them."""
+    from bot.take_away import export as take_away
+
+    raise typer.Exit(_guarded(take_away, job, out, everything, archives, preset, name))
+
+
+@app.command()
 def jobs(as_json: JsonOption = False) -> None:
     """List the jobs of this data store, newest first."""
     from bot.run import show_jobs

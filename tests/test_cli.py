@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -99,6 +100,31 @@ def test_run_makes_the_pictures_the_results_and_the_report(folder: Path) -> None
     proof = imgbatch(folder, "audit", report["job"], "--json")
     assert proof.returncode == 0
     assert json.loads(proof.stdout)["holds"] is True
+
+
+def test_export_takes_the_pictures_away(folder: Path) -> None:
+    done = imgbatch(folder, "run", "s.csv", "-t", "a {{ name }}", "--size", "64x64", "--out", "o", "--json")
+    job = json.loads(done.stdout)["job"]
+    none = imgbatch(folder, "export", job)
+    assert none.returncode == 1
+    assert "No picture of job" in none.stderr
+    out = imgbatch(folder, "export", job, "--all", "--preset", "story", "--out", "x", "--name", "{sku}")
+    assert out.returncode == 0, out.stderr
+    assert "3 files of 3 pictures: x/" in out.stdout
+    (taken,) = (folder / "x").iterdir()
+    assert sorted(path.name for path in taken.iterdir()) == [
+        "A1.jpg",
+        "A2.jpg",
+        "A3.jpg",
+        "manifest.csv",
+        "manifest.json",
+    ]
+    assert imgbatch(folder, "export", job, "--all", "--zip", "--out", "z").returncode == 0
+    (archive,) = (folder / "z").glob("*.zip")
+    assert len(zipfile.ZipFile(archive).namelist()) == 5
+    wrong = imgbatch(folder, "export", job, "--name", "{colour}")
+    assert wrong.returncode == 2
+    assert "is not known in a file name" in wrong.stderr
 
 
 def test_a_sample_is_made_and_shown_and_the_same_command_makes_the_rest(folder: Path) -> None:
