@@ -30,6 +30,7 @@ from bot.runtime import Context, now
 from bot.scheduler import pipeline_ticks, ticking
 from bot.steer import WHO, decide_on_sample, show_sample
 from bot.terminal import fail, print_json
+from bot.watch.accounts import decision_lines, failure_lines, money_lines
 from bot.watch.summary import Summary, summarise
 from bot.watch.words import count, duration
 from providers import catalogue
@@ -255,16 +256,16 @@ def _print_audit(job: Job, proof: dict[str, Any]) -> None:
         print(f"    {name:<20} {proof[name]:>8,}")
     print(f"  attempts               {proof['attempts']:>8,}   open {proof['open_attempts']:,}")
     print(f"  pictures made          {proof['pictures_made']:>8,}   paid twice {len(proof['paid_twice']):,}")
-    print(f"  settled            ${proof['settled_usd']:>11,.4f}   reserved ${proof['reserved_usd']:,.4f}")
-    unpriced = proof["unpriced_attempts"]
-    if unpriced:
-        print(f"  unknown cost           {unpriced:>8,}   attempts whose price nobody has said")
+    for line in (*money_lines(proof), *failure_lines(proof)):
+        print(f"  {line}")
     if proof["results_lost"]:
         print(f"  results lost           {proof['results_lost']:>8,}   pictures that may have been billed")
     print(f"  {proof['invariant'].replace(' + cancelled', chr(10) + ' ' * 14 + '+ cancelled')}")
     print(f"  {'holds: every row is accounted for' if proof['holds'] else 'DOES NOT HOLD'}")
     for exception in proof["exceptions"]:
         print(f"  ! {exception}")
+    for line in (*proof["remarks"], *decision_lines(proof)):
+        print(f"  - {line}")
 
 
 def show_jobs(as_json: bool) -> int:

@@ -9,6 +9,7 @@ from decimal import Decimal
 
 from sqlalchemy import and_, func, or_, select
 
+from storage.accounts import Accounts
 from storage.budgets import Spending
 from storage.findings import Findings
 from storage.health import Health
@@ -46,7 +47,7 @@ class Clock:
     """From sending to answer, over attempts that made a picture."""
 
 
-class Queries(UnderWay, Health, Findings, Personal, Sheets, Spending):
+class Queries(UnderWay, Health, Findings, Personal, Sheets, Spending, Accounts):
     """The reading side of the data store."""
 
     # --- jobs and rows -----------------------------------------------------------------------------

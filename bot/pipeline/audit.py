@@ -9,7 +9,8 @@ from typing import Any
 
 from bot.pipeline.attend import quality, tally
 from bot.runtime import Context
-from storage.records import Job
+from storage.budgets import Budget, BudgetKind
+from storage.records import Job, Ledger
 from storage.states import ItemState, SubmissionState
 
 
@@ -51,39 +52,146 @@ def report(ctx: Context, job: Job, now: datetime) -> dict[str, Any]:
 
 
 def audit(ctx: Context, job: Job) -> dict[str, Any]:
-    """The ledger and its invariant, ready for JSON: every row accounted for, in rows and dollars."""
+    """The ledger and its invariant, ready for JSON: every row accounted for, in rows and dollars.
+
+    `exceptions`: where the invariant is broken; `remarks`: what is as it should be and still worth knowing.
+    """
     ledger = ctx.queries.ledger(job.id)
     states: Mapping[str, int] = {state.value: ledger.states.get(state, 0) for state in ItemState}
-    ended = {name: states[name] for name in ENDS}
     paid_twice = list(ledger.overpaid)
     lost = ctx.queries.submissions(job.id, [SubmissionState.LOST])
-    exceptions = [f"item {name} was made more than once" for name in paid_twice]
-    if not ledger.holds:
-        exceptions.append("the counts of the states do not add up to the items requested")
-    if job.rows != job.bad_rows + ctx.queries.rows_with_items(job.id):
-        exceptions.append("rows of the sheet are neither bad nor have an item")
+    exceptions = _exceptions(ctx, job, ledger)
+    money = _money(ctx, job)
     return {
         "job": job.id,
         "state": job.state.value,
         "rows": job.rows,
         "bad_rows": job.bad_rows,
         "requested": ledger.requested,
-        **ended,
+        **{name: states[name] for name in ENDS},
         "in_flight": ledger.under_way,
         "attempts": ledger.attempts,
         "open_attempts": ledger.open_attempts,
         "pictures_made": ledger.made,
         "paid_twice": paid_twice,
-        "settled_usd": number(ledger.settled_usd),
-        "reserved_usd": number(ledger.reserved_usd),
+        **money,
         "unpriced_attempts": ledger.unpriced,
         "results_lost": sum(sent.count - sent.completed for sent in lost),
-        "quoted_usd": number(job.quoted_high),
         "invariant": "requested = stored + refused + failed + cancelled + expired + in_doubt + in_flight",
         "holds": not exceptions,
         "exceptions": exceptions,
+        "remarks": _remarks(ctx, job, money),
+        "decisions": _decisions(ctx, job),
     }
 
+
+def _exceptions(ctx: Context, job: Job, ledger: Ledger) -> list[str]:
+    """Where something does not add up."""
+    found = [f"item {name} was made more than once" for name in ledger.overpaid]
+    if not ledger.holds:
+        found.append("the counts of the states do not add up to the items requested")
+    if job.rows != job.bad_rows + ctx.queries.rows_with_items(job.id):
+        found.append("rows of the sheet are neither bad nor have an item")
+    books = ctx.queries.books(job.id)
+    if books.items_cost != books.attempts_cost:
+        found.append(f"the pictures cost ${books.items_cost} and the attempts ${books.attempts_cost}")
+    if books.items_out != books.attempts_open:
+        found.append(f"{books.items_out} pictures are at a provider, and {books.attempts_open} attempts open")
+    return found
+
+
+def _money(ctx: Context, job: Job) -> dict[str, Any]:
+    """Quoted, reserved and settled; what failures cost; what duplicates saved."""
+    billing = ctx.queries.billing(job.id)
+    # The budget's limit does not matter here: this is what would count against one.
+    used = ctx.queries.used(Budget(BudgetKind.JOB, job.id, Decimal(0)), ctx.clock())
+    settled: dict[str, Decimal] = dict.fromkeys(("vendor", "table", "unrecorded"), Decimal(0))
+    failures: dict[str, dict[str, int]] = {}
+    for line in billing:
+        settled[line.priced_by or "unrecorded"] += line.cost
+        if line.outcome not in (MADE, NOT_SENT):
+            one = failures.setdefault(line.outcome, {"yes": 0, "no": 0, "unknown": 0})
+            one[line.billed] += line.number
+    copies, saved, unknown = ctx.queries.saved(job.id)
+    return {
+        "quoted_low_usd": number(job.quoted_low),
+        "quoted_usd": number(job.quoted_high),
+        "settled_usd": number(used.settled),
+        "settled_by": {name: number(usd) for name, usd in settled.items()},
+        "perhaps_usd": number(used.perhaps),
+        "reserved_usd": number(used.reserved),
+        "failures": failures,
+        "duplicates_stored": copies,
+        "saved_usd": number(saved),
+        "saved_unpriced": unknown,
+    }
+
+
+def _remarks(ctx: Context, job: Job, money: Mapping[str, Any]) -> list[str]:
+    found = []
+    dearer, worst = ctx.queries.dearer(job.id, SHOWN)
+    found += [f"item {item} cost ${cost:.4f}, quoted ${quoted:.4f} at most" for item, cost, quoted in worst]
+    if dearer > len(worst):
+        found.append(f"{dearer - len(worst):,} more items cost more than was quoted at most")
+    if money["perhaps_usd"]:
+        found.append(
+            f"${money['perhaps_usd']:,.4f} at list price may have been billed: the provider does not say"
+        )
+    quoted, settled = money["quoted_usd"], money["settled_usd"]
+    if quoted is not None and settled > quoted:
+        found.append(
+            f"${settled - quoted:,.4f} more were settled than quoted at most: retries, or other prices"
+        )
+    return found
+
+
+def _decisions(ctx: Context, job: Job) -> list[dict[str, Any]]:
+    """Who started, agreed to and approved what, oldest first."""
+    found: list[dict[str, Any]] = [
+        {
+            "at": decided.first_at.isoformat(),
+            "until": decided.last_at.isoformat(),
+            "person": decided.person,
+            "did": DID.get(decided.event, decided.event.replace("_", " ")),
+            "pictures": decided.number if decided.event in REVIEWS else None,
+            "usd": None,
+        }
+        for decided in ctx.queries.decisions(job.id)
+    ]
+    for permit in ctx.shelf.permits(job.id):
+        at = permit.at.isoformat()
+        did = "agreed to its cost" if permit.limit_usd is not None else "agreed to an unknown cost"
+        usd = number(permit.limit_usd)
+        found.append(
+            {"at": at, "until": at, "person": permit.person, "did": did, "pictures": None, "usd": usd}
+        )
+    return sorted(found, key=lambda decision: str(decision["at"]))
+
+
+MADE, NOT_SENT = "made", "not_sent"
+"""Outcomes of attempts that are no failure."""
+
+SHOWN = 5
+"""Items dearer than quoted that are named; the others are counted."""
+
+DID: Mapping[str, str] = {
+    "start": "started it",
+    "start_pilot": "had a sample made",
+    "go_on": "had the rest made",
+    "pause": "paused it",
+    "resume": "let it go on",
+    "cancel": "cancelled it",
+    "reopen": "had pictures sent again",
+    "approve_rush": "allowed the live lane for the deadline",
+    "allow_unpriced": "allowed an unknown price under a budget",
+    "approve": "approved",
+    "reject": "rejected",
+    "replace": "asked for again",
+    "undo": "took back decisions on",
+}
+"""Events as people say them; those of reviews go before “12 pictures”."""
+
+REVIEWS = frozenset({"approve", "reject", "replace", "undo"})
 
 ENDS = ("stored", "refused", "failed", "cancelled", "expired", "in_doubt")
 """The final states, in the order of the invariant."""

@@ -124,9 +124,14 @@ def _ledger(found: Mapping[str, Any]) -> list[Block]:
         body.append(b.section("*Refusals and failures*\n" + "\n".join(failed[:KINDS])))
     if found["remarks"]:
         body.append(b.words("\n".join(found["remarks"][:KINDS])))
-    if decided := decision_lines(found, b.person):
+    if decided := decision_lines(found, _name):
         body.append(b.section("*Decisions*\n" + "\n".join(decided[-DECISIONS:])))
     return body
+
+
+def _name(person: str) -> str:
+    """A mention; what was decided at the terminal has a name that is none of Slack's."""
+    return b.person(person) if person.startswith(("U", "W")) and person.isupper() else b.escaped(person)
 
 
 def details(ctx: Context, job: Job, now: datetime) -> list[Block]:
@@ -216,8 +221,8 @@ _TOPICS: Mapping[str, str] = {
     "manifest; `export JOB all` takes those nobody has approved as well. `preset=shopify,story` makes the "
     'files these channels take, `name="{sku}_{variant}_{w}x{h}"` names them (with `/` for folders). The '
     "button *Export…* on the job's card asks for all of it.",
-    "audit": "`/imgbatch audit JOB` proves that every row and every dollar is accounted for, says on whose word, "
-    "and who started, agreed to and approved what.",
+    "audit": "`/imgbatch audit JOB` proves that every row and every dollar is accounted for, on whose "
+    "word, and says who started, agreed to and approved what.",
 }
 
 

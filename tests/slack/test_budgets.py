@@ -56,6 +56,11 @@ def test_a_start_that_would_pass_the_budget_is_refused_and_an_admin_raises_it(fr
     assert home.job().state is JobState.FINISHED
     # What this provider says of its pictures is that they cost nothing: that is what is settled.
     assert "$100.00 of $100.00 left; spent $0.00, reserved $0.00" in said(home, "budget", "ben")
+    proof = said(home, f"audit {home.job().id}")
+    assert "Every row is accounted for" in proof
+    assert "quoted: $0.3000" in proof
+    assert "saved: $0.1000 by 1 duplicate" in proof
+    assert f"<@{home.ben.user_id}> started it" in proof
 
 
 def test_budgets_are_set_shown_and_given_back_to_the_setting(frugal: House) -> None:
