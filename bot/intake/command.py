@@ -222,7 +222,6 @@ _TOPIC_WORDS = {
     "go": "sample",
     "resume": "pause",
     "agree": "approval",
-    "approve": "approval",
     "deadline": "rush",
     "prompt": "templates",
     "preset": "presets",

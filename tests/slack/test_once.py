@@ -48,7 +48,7 @@ def test_a_message_heard_many_times_makes_one_job(home: House) -> None:
     home.tick(times=3)
     assert len(home.jobs()) == 1
     kinds = [body["event"]["type"] for body in home.workspace.sent("events_api")]
-    assert {"message", "app_mention", "file_shared"} <= set(kinds)
+    assert {"message", "app_mention"} <= set(kinds)
     assert told(home) == {(home.job().id, "card"): 1}
 
 
