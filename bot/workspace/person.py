@@ -237,7 +237,7 @@ class Person:
         response.raise_for_status()
         return response.content
 
-    def wait_for(self, predicate: Callable[[], Seen | None], timeout: float = 5.0) -> Seen:
+    def wait_for(self, predicate: Callable[[], Seen | None], timeout: float = 30.0) -> Seen:
         """The predicate's first true answer, asked anew after every change; raises TimeoutError.
 
         It is asked now and then without a change too, as it may look at other things than the workspace.
@@ -253,7 +253,7 @@ class Person:
                 raise TimeoutError(f"nothing came within {timeout} s")
             self._http.get("/user/changes", params={"since": version, "seconds": min(left, 0.05)})
 
-    def wait_for_modal(self, title: str | None = None, timeout: float = 5.0) -> Json:
+    def wait_for_modal(self, title: str | None = None, timeout: float = 30.0) -> Json:
         """The modal on the screen, once there is one (with that title)."""
 
         def shown() -> Json | None:
@@ -262,7 +262,7 @@ class Person:
 
         return self.wait_for(shown, timeout)
 
-    def wait_for_home(self, containing: str = "", timeout: float = 5.0) -> Json:
+    def wait_for_home(self, containing: str = "", timeout: float = 30.0) -> Json:
         """The Home tab, once it is published (and contains the words)."""
 
         def shown() -> Json | None:
@@ -271,7 +271,7 @@ class Person:
 
         return self.wait_for(shown, timeout)
 
-    def wait_for_message(self, channel: str, containing: str, timeout: float = 5.0) -> Json:
+    def wait_for_message(self, channel: str, containing: str, timeout: float = 30.0) -> Json:
         """The first message in the channel's main column whose text or blocks contain the words."""
 
         def shown() -> Json | None:
@@ -280,7 +280,7 @@ class Person:
 
         return self.wait_for(shown, timeout)
 
-    def wait_for_reply(self, parent: Json, containing: str, timeout: float = 5.0) -> Json:
+    def wait_for_reply(self, parent: Json, containing: str, timeout: float = 30.0) -> Json:
         """The first reply under a message whose text or blocks contain the words."""
 
         def shown() -> Json | None:

@@ -68,6 +68,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
+        expect.set_options(timeout=30_000)  # two busy cores are slow; a wrong page is wrong after 30 s as well
         browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
         yield browser
         browser.close()
@@ -149,7 +150,7 @@ def desk(browser: Browser, stage: Stage) -> Iterator[Desk]:
     """1280 by 800; anything on the page's console fails the test."""
     troubles: list[str] = []
     page = browser.new_page(viewport={"width": 1280, "height": 800})
-    page.set_default_timeout(10_000)
+    page.set_default_timeout(30_000)
     page.on("console", lambda message: troubles.append(message.text))
     page.on("pageerror", lambda problem: troubles.append(str(problem)))
     yield Desk(page, stage)

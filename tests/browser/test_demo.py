@@ -49,7 +49,7 @@ def test_a_sheet_becomes_a_gallery_in_its_thread(desk: Desk) -> None:
         "23 pictures from 23 rows, 3 of them duplicates",
         "1 row cannot be used",
         "Later, cheaper (as asked for)",
-        "$0.45, saves 50%",
+        "$0.46, saves 50%",
         "usually done by",
         "at most 24 h",
         "Now, $0.9",
@@ -61,7 +61,7 @@ def test_a_sheet_becomes_a_gallery_in_its_thread(desk: Desk) -> None:
 
     start.click()
     expect(card).to_contain_text("Making pictures", timeout=SOON)
-    expect(card).to_contain_text("quoted $0.45")
+    expect(card).to_contain_text("quoted $0.46")
     expect(card.get_by_role("button", name=LATER)).to_have_count(0)
     expect(card).to_contain_text(re.compile(r"[1-9]\d? ready"), timeout=SOON)
     expect(card).to_contain_text("Finished: 22 of 23 pictures are ready", timeout=SOON)
@@ -73,9 +73,9 @@ def test_a_sheet_becomes_a_gallery_in_its_thread(desk: Desk) -> None:
     for words in (
         "22 of 23 pictures are ready (95.6%, target 98%)",
         "1 row of the sheet could not be used",
-        "row 12 (SH-112)",
+        "line 13 (SH-112)",
         "Reword these rows",
-        "(quoted $0.45)",
+        "(quoted $0.46)",
         "3 duplicates were copied",
         "1 retry",
     ):

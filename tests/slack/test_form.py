@@ -72,6 +72,21 @@ def test_a_fresh_upload_with_other_names_is_asked_about_in_a_second_step(home: H
     assert home.ctx.shelf.draft(form["team_id"], home.ana.user_id) is None
 
 
+def test_a_column_chosen_in_the_second_step_stands_in_the_form_below_too(home: House) -> None:
+    home.ana.command(home.room, "/imgbatch", "new")
+    form = home.ana.wait_for_modal("New image batch")
+    step = home.ana.fill(form, {"sheet": ("p.csv", OTHER_NAMES), "template": "{{ name }} in {{ color }}"})
+    assert step is not None
+    home.ana.press(step, "form_map_name", "SKU")
+    shows(home, "Check columns", "First prompt: M-1 in red")
+    home.ana.press(step, "form_map_name", "Product title")
+    shows(home, "Check columns", "First prompt: Mug in red")
+    home.ana.back(step)
+    form = shows(home, "New image batch", "First prompt: Mug in red")
+    home.ana.press(form, "form_template", "A {{ color }} {{ name }}")
+    shows(home, "First prompt: A red Mug")
+
+
 def test_several_models_are_a_comparison(home: House) -> None:
     home.ana.command(home.room, "/imgbatch", "new size=64x64 lane=live")
     form = home.ana.wait_for_modal("New image batch")

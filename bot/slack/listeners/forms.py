@@ -123,8 +123,10 @@ def _chosen(ctx: Context, wire: Wire, view: Json, person: str) -> None:
     aside = ctx.shelf.draft(str(view["team_id"]), person)
     if aside is None or aside.get("id") != view["private_metadata"]:
         return
-    draft = Draft.of_json(aside).with_values(f.filled(view))
+    draft = Draft.of_json(aside).anew(f.filled(view))
     draft.keep(ctx, person, now)
+    # The form below may show these columns too, as they were before: “Back” must not bring them back
+    opening.update(ctx, wire, str(view["root_view_id"]), "", draft, now)
     drawn = form.columns_form(draft, reading.preview_of(draft) or Preview())
     if f.outline(drawn["blocks"]) != f.outline(view["blocks"]):
         opening.replace_view(wire, str(view["id"]), str(view["hash"]), drawn, now)
