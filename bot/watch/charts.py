@@ -2,41 +2,21 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from PIL import Image, ImageDraw
-
 from bot.imaging.lettering import fit, length, write
 from bot.watch.advice import advice
 from bot.watch.facts import FailureGroup
 from bot.watch.rates import Tally, Timing
+from bot.watch.shapes import GREY, INK, OUTCOMES, TRACK, Shapes, png
 from bot.watch.words import count, duration, money, percent, unit_price, whole_percent
 from providers.base import FailureKind
 
 _WIDTH: Final = 1000
 _MARGIN: Final = 36
-_FINE: Final = 2
-"""Shapes are drawn this many times larger and scaled down, for smooth edges."""
-
-_INK: Final = "#1d1c1d"
-_GREY: Final = "#616061"
-_TRACK: Final = "#eeeef0"
-
-_OUTCOMES: Final = (
-    ("stored", "ready", "#2f9e6e"),
-    ("refused", "refused", "#e3a12f"),
-    ("failed", "failed", "#cb4b42"),
-    ("expired", "expired", "#9468c4"),
-    ("in_doubt", "in doubt", "#5d6470"),
-    ("cancelled", "cancelled", "#b4b5bb"),
-    ("in_flight", "to come", "#cfe0f2"),
-)
-"""Tally field, word, colour; in the order of the bar."""
-
 _KIND_COLOURS: Final = {
     FailureKind.CONTENT_POLICY: "#e3a12f",
     FailureKind.EXPIRED: "#9468c4",
@@ -66,8 +46,8 @@ def outcome_chart(
     """A PNG: one bar of all items by outcome, its legend, and a small bar for each kind of failure."""
     kinds = sorted((group for group in failures if group.count), key=lambda group: -group.count)[:6]
     height = 232 + (24 + 40 * len(kinds) if kinds else 0)
-    shapes = _Shapes(height)
-    shown = [(word, colour, getattr(tally, name)) for name, word, colour in _OUTCOMES if getattr(tally, name)]
+    shapes = Shapes(_WIDTH, height)
+    shown = [(word, colour, getattr(tally, name)) for name, word, colour in OUTCOMES if getattr(tally, name)]
     shapes.bar(_MARGIN, 104, _WIDTH - 2 * _MARGIN, 44, [(colour, number) for _, colour, number in shown])
     legend = _legend_places([f"{number:,} {word}" for word, _, number in shown])
     for (x, y), (_, colour, _) in zip(legend, shown, strict=True):
@@ -82,14 +62,14 @@ def outcome_chart(
     verdict = "–" if rate is None else percent(rate)
     write(draw, (_WIDTH - _MARGIN, 60), verdict, 40, _verdict_ink(rate, target), align="right", bold=True)
     room = _WIDTH - 3 * _MARGIN - length(verdict, 40)
-    write(draw, (_MARGIN, 50), fit(title, 30, room), 30, _INK, bold=True)
-    write(draw, (_MARGIN, 82), fit(_subtitle(tally, target, show_cost), 20, room), 20, _GREY)
+    write(draw, (_MARGIN, 50), fit(title, 30, room), 30, INK, bold=True)
+    write(draw, (_MARGIN, 82), fit(_subtitle(tally, target, show_cost), 20, room), 20, GREY)
     for (x, y), (word, _, number) in zip(legend, shown, strict=True):
-        write(draw, (x + 26, 185 + y), f"{number:,} {word}", 20, _INK)
+        write(draw, (x + 26, 185 + y), f"{number:,} {word}", 20, INK)
     for line, group in enumerate(kinds):
-        write(draw, (_MARGIN, 257 + 40 * line), fit(advice(group.kind).short, 20, 290), 20, _INK)
-        write(draw, (340 + 560 * group.count / most + 12, 257 + 40 * line), f"{group.count:,}", 20, _GREY)
-    return _png(image)
+        write(draw, (_MARGIN, 257 + 40 * line), fit(advice(group.kind).short, 20, 290), 20, INK)
+        write(draw, (340 + 560 * group.count / most + 12, 257 + 40 * line), f"{group.count:,}", 20, GREY)
+    return png(image)
 
 
 def timeline_chart(moments: Sequence[Moment], *, title: str, requested: int, timing: Timing) -> bytes:
@@ -111,10 +91,10 @@ def timeline_chart(moments: Sequence[Moment], *, title: str, requested: int, tim
         x = left + (right - left) * (at - start).total_seconds() / span
         return x, bottom - (bottom - top) * min(number / ceiling, 1)
 
-    shapes = _Shapes(height)
+    shapes = Shapes(_WIDTH, height)
     for quarter in range(5):
         y = bottom - (bottom - top) * quarter / 4
-        shapes.line([(left, y), (right, y)], _TRACK, 1.5)
+        shapes.line([(left, y), (right, y)], TRACK, 1.5)
     if window and window <= span:
         x = left + (right - left) * window / span
         shapes.line([(x, top), (x, bottom)], "#9aa0aa", 2)
@@ -126,23 +106,23 @@ def timeline_chart(moments: Sequence[Moment], *, title: str, requested: int, tim
         shapes.line([point(moment.at, moment.missed) for moment in course], "#cb4b42", 3)
     image, draw = shapes.finished()
 
-    write(draw, (_MARGIN, 50), fit(title, 30, _WIDTH - 2 * _MARGIN), 30, _INK, bold=True)
+    write(draw, (_MARGIN, 50), fit(title, 30, _WIDTH - 2 * _MARGIN), 30, INK, bold=True)
     newest = moments[-1]
     so_far = f"{newest.stored:,} of {count(requested, 'picture')} ready"
     missed = f", {newest.missed:,} missed" if newest.missed else ""
-    write(draw, (_MARGIN, 82), f"{so_far}{missed} after {duration(newest.at - start)}", 20, _GREY)
+    write(draw, (_MARGIN, 82), f"{so_far}{missed} after {duration(newest.at - start)}", 20, GREY)
     for quarter in (0, 2, 4):
         y = bottom - (bottom - top) * quarter / 4
-        write(draw, (left - 14, y + 6), f"{ceiling * quarter // 4:,}", 18, _GREY, align="right")
+        write(draw, (left - 14, y + 6), f"{ceiling * quarter // 4:,}", 18, GREY, align="right")
     step = _step(span)
     for tick in range(int(span / step) + 1):
         x = left + (right - left) * tick * step / span
         words = duration(timedelta(seconds=tick * step)) if tick else "start"
-        write(draw, (x, bottom + 34), words, 18, _GREY, align="centre" if tick else "left")
+        write(draw, (x, bottom + 34), words, 18, GREY, align="centre" if tick else "left")
     if window and window <= span:
         x = left + (right - left) * window / span
-        write(draw, (x - 10, top + 16), "expected", 18, _GREY, align="right")
-    return _png(image)
+        write(draw, (x - 10, top + 16), "expected", 18, GREY, align="right")
+    return png(image)
 
 
 def _step(span_seconds: float) -> float:
@@ -163,7 +143,7 @@ def _subtitle(tally: Tally, target: float, show_cost: bool) -> str:
 
 def _verdict_ink(rate: float | None, target: float) -> str:
     if rate is None:
-        return _GREY
+        return GREY
     return "#237a55" if rate >= target else "#a8201a"
 
 
@@ -178,53 +158,3 @@ def _legend_places(texts: Sequence[str]) -> list[tuple[float, int]]:
         places.append((x, y))
         x += width
     return places
-
-
-class _Shapes:
-    """Shapes without steps at their edges: drawn large, scaled down, then ready for text."""
-
-    def __init__(self, height: int) -> None:
-        self._image = Image.new("RGB", (_WIDTH * _FINE, height * _FINE), "#ffffff")
-        self._draw = ImageDraw.Draw(self._image)
-
-    def bar(self, x: float, y: float, width: float, height: float, parts: Sequence[tuple[str, int]]) -> None:
-        """A bar with round ends, divided in proportion; a part is never thinner than can be seen."""
-        thinnest = 5.0
-        total = sum(number for _, number in parts) or 1
-        widths = [max(width * number / total, min(thinnest, width)) for _, number in parts]
-        # What the thin parts were given is taken from the widest.
-        if widths:
-            widest = widths.index(max(widths))
-            widths[widest] -= sum(widths) - width
-        size = (max(1, round(width * _FINE)), round(height * _FINE))
-        strip = Image.new("RGB", size, _TRACK)
-        pen, at = ImageDraw.Draw(strip), 0.0
-        for (colour, _), part in zip(parts, widths, strict=True):
-            pen.rectangle((round(at * _FINE), 0, round((at + part) * _FINE) - 1, size[1]), colour)
-            at += part
-        mask = Image.new("L", size, 0)
-        ImageDraw.Draw(mask).rounded_rectangle(
-            (0, 0, size[0] - 1, size[1] - 1), min(8 * _FINE, size[0] // 2), 255
-        )
-        self._image.paste(strip, (round(x * _FINE), round(y * _FINE)), mask)
-
-    def dot(self, x: float, y: float, radius: float, colour: str) -> None:
-        self._draw.circle((x * _FINE, y * _FINE), radius * _FINE, colour)
-
-    def line(self, points: Sequence[tuple[float, float]], colour: str, width: float) -> None:
-        fine = [(x * _FINE, y * _FINE) for x, y in points]
-        self._draw.line(fine, colour, round(width * _FINE), joint="curve")
-
-    def area(self, points: Sequence[tuple[float, float]], colour: str) -> None:
-        self._draw.polygon([(x * _FINE, y * _FINE) for x, y in points], colour)
-
-    def finished(self) -> tuple[Image.Image, ImageDraw.ImageDraw]:
-        """The picture at its real size and a pen for the text."""
-        image = self._image.reduce(_FINE)
-        return image, ImageDraw.Draw(image)
-
-
-def _png(image: Image.Image) -> bytes:
-    out = io.BytesIO()
-    image.save(out, "PNG", optimize=True)
-    return out.getvalue()
