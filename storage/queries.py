@@ -13,6 +13,7 @@ from storage.accounts import Accounts
 from storage.budgets import Spending
 from storage.findings import Findings
 from storage.health import Health
+from storage.measures import Measures
 from storage.personal import Personal
 from storage.reading import PAGE, record_of
 from storage.records import Attempt, Event, Item, Job, Ledger, Row, Submission
@@ -47,7 +48,7 @@ class Clock:
     """From sending to answer, over attempts that made a picture."""
 
 
-class Queries(UnderWay, Health, Findings, Personal, Sheets, Spending, Accounts):
+class Queries(UnderWay, Health, Findings, Personal, Sheets, Spending, Accounts, Measures):
     """The reading side of the data store."""
 
     # --- jobs and rows -----------------------------------------------------------------------------
