@@ -44,7 +44,7 @@ COMMANDS = (
     {
         "command": "/imgbatch",
         "description": "Start and follow image batches",
-        "usage_hint": "new | status [job] | list | cancel JOB | retry JOB | audit JOB | help",
+        "usage_hint": "new | status [JOB] | list | cancel JOB | retry JOB | audit JOB | preset | help",
         "should_escape": True,
     },
 )

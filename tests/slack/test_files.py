@@ -61,7 +61,7 @@ def test_pictures_that_are_late_are_waited_for(home: House) -> None:
     drop(home)
     home.ana.press(home.card(), "job_start")
     home.quiet()
-    assert any("Pictures 1 to 4 of 4" in words(reply) for reply in home.replies())
+    assert any("4 to review" in words(reply) for reply in home.replies())
     refused = [call for call in home.workspace.calls("chat.postMessage") if not call.ok]
     assert refused == []
 

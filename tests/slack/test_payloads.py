@@ -20,8 +20,10 @@ from bot.workspace.site import Call
 from tests.slack.house import House, house, words
 from tests.slack.test_journeys import drop
 
-OURS = re.compile(r"<(@U\w+|#C\w+|!date\^\d+\^[^<>|]+\|[^<>]+)>")
-"""What may stand in angle brackets: mentions of people and channels we mean, and times."""
+OURS = re.compile(
+    r"<(@U\w+|#C\w+|!date\^\d+\^[^<>|]+\|[^<>]+|http://127\.0\.0\.1:\d+/archives/C\w+/p\d+\|open the thread)>"
+)
+"""What may stand in angle brackets: mentions of people and channels we mean, times, our threads."""
 
 NASTY = (
     "<!channel> mug",
@@ -64,15 +66,21 @@ def elements(blocks: list[dict[str, Any]]) -> Iterator[list[str]]:
         yield [e["action_id"] for e in block.get("elements", []) if "action_id" in e]
 
 
-def mrkdwn(value: Any) -> Iterator[str]:
+def parts(value: Any) -> Iterator[dict[str, Any]]:
+    """Every object in it, however deep."""
     if isinstance(value, dict):
-        if value.get("type") == "mrkdwn":
-            yield value["text"]
-        for inner in value.values():
-            yield from mrkdwn(inner)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from mrkdwn(inner)
+        yield value
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    for one in inner:
+        yield from parts(one)
+
+
+def mrkdwn(value: Any) -> Iterator[str]:
+    return (part["text"] for part in parts(value) if part.get("type") == "mrkdwn")
+
+
+def alt_texts(value: Any) -> Iterator[str]:
+    return (part["alt_text"] for part in parts(value) if "alt_text" in part)
 
 
 @pytest.fixture(scope="module")
@@ -136,7 +144,7 @@ def test_everything_fits_and_nothing_people_wrote_has_power(
 
 
 def test_prompts_are_shown_as_they_are(home: House, sent: list[tuple[str, dict[str, Any]]]) -> None:
-    alts = [block["alt_text"] for _, s in sent for block in s["blocks"] if block["type"] == "image"]
+    alts = [alt for _, surface in sent for alt in alt_texts(surface)]
     assert "<!channel> mug" in alts
     assert any(alt.endswith("…") and len(alt) <= 300 for alt in alts)
 
