@@ -31,8 +31,9 @@ from bot.pipeline.rounds import STAGES
 from bot.runtime import Context, now
 from bot.slack.announcer import announce
 from providers import catalogue
-from providers.base import Lane
+from providers.base import Lane, Provider
 from providers.openai import OpenAI
+from providers.xai import XAI
 from storage.blobs import FolderBlobs
 from storage.records import AnnouncementState, Thread
 from storage.states import JobState, SubmissionState
@@ -95,31 +96,33 @@ def instrument(effects: Effects) -> None:
 
 def run(
     folder: str,
-    vendor: tuple[str, str] | None,
+    vendor: tuple[str, str, str] | None,
     sheet: str,
     lane: str,
     die_at: int | None,
     slack: tuple[str, str, str] | None = None,
     deadline: str | None = None,
     gate: bool = False,
+    variants: int = 1,
 ) -> dict[str, Any]:
     """One process's life: begin or go on with the job, to its end or to death; `gate`: its pictures judged.
 
-    `vendor`: address and key of OpenAI's stand-in, or None to draw here. `slack`: API address, token and
+    `vendor`: name, address and key of a stand-in, or None to draw here. `slack`: API address, token and
     channel of the workspace to tell it in, or None to tell nobody. `deadline`: when the pictures are wanted,
     the live lane approved; when a batch has made some of its pictures the clock is set to a moment before it.
     """
     effects = Effects(die_at)
     instrument(effects)
     clock = TestClock(now())
-    providers = None
+    providers: dict[str, Provider] | None = None
     if vendor:
-        cards = catalogue.load()["openai"]
-        providers = {"openai": OpenAI(cards, api_key=vendor[1], base_url=vendor[0], clock=now)}
+        name, address, key = vendor
+        adapter = {"openai": OpenAI, "xai": XAI}[name]
+        providers = {name: adapter(catalogue.load()[name], api_key=key, base_url=address, clock=now)}
     idle = threading.Event()
     with make_context(Path(folder), providers, policy=replace(QUICK, quality_gate=gate), clock=clock) as ctx:
         clear_drafts(ctx)
-        job = _the_job(ctx, Path(sheet), lane, deadline)
+        job = _the_job(ctx, Path(sheet), lane, deadline, variants)
         tell = _announcer(ctx, job, slack)
         calm = None
         known = ctx.queries.job(job)
@@ -168,11 +171,11 @@ def _told(ctx: Context, job: str) -> bool:
     )
 
 
-def _the_job(ctx: Context, sheet: Path, lane: str, deadline: str | None) -> str:
+def _the_job(ctx: Context, sheet: Path, lane: str, deadline: str | None, variants: int) -> str:
     """As `imgbatch run` does: the same wish goes on where it was."""
     spec = JobSpec(
         template="{{ prompt }}", provider=next(iter(ctx.providers)), lane=Lane(lane), deadline=deadline,
-        rush=deadline is not None,
+        rush=deadline is not None, variants=variants,
     )  # fmt: skip
     wanted = Wanted(sheet, sheet.name, spec, "crash test")
     every = [state for state in JobState if state is not JobState.DRAFT]

@@ -32,7 +32,7 @@ def kill_everywhere(forks: Any, tmp_path: Path, lane: str) -> str:
             simulator.faults.update({**vars(Faults()), **dials, "lost_reply_after_create": 1})
             arguments = {
                 "folder": str(tmp_path / f"{lane}-{point}"),
-                "vendor": (simulator.base_url, simulator.key),
+                "vendor": ("openai", simulator.base_url, simulator.key),
                 "sheet": str(path),
                 "lane": lane,
                 "die_at": point,

@@ -69,7 +69,7 @@ def life(
     rows = [{"sku": f"S{n}", "prompt": f"{text} {name}"} for n, text in enumerate(PROMPTS)]
     path = sheet(tmp_path, rows, f"{name}.csv")
     simulator.faults.update({**vars(Faults()), **DIALS})
-    vendor = (simulator.base_url, simulator.key)
+    vendor = ("openai", simulator.base_url, simulator.key)
     folder, answer = str(tmp_path / name), tmp_path / "answer.json"
     run = {"folder": folder, "vendor": vendor, "sheet": str(path), "lane": "batch", "gate": True}
     code = live_and_die(forks, answer, {**run, "die_at": die_at})

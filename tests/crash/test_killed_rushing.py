@@ -38,7 +38,7 @@ def test_killed_at_every_effect_of_a_rush_no_picture_is_paid_in_both_lanes(
             rows = [{"sku": f"S{n}", "prompt": f"{text} {point}"} for n, text in enumerate(PROMPTS)]
             arguments = {
                 "folder": str(tmp_path / f"rush-{point}"),
-                "vendor": (simulator.base_url, simulator.key),
+                "vendor": ("openai", simulator.base_url, simulator.key),
                 "sheet": str(sheet(tmp_path, rows, f"rush-{point}.csv")),
                 "lane": "batch",
                 "deadline": deadline,
