@@ -161,8 +161,11 @@ class Settings(BaseModel):
         default=100, ge=1, le=1000, description="An export to Slack is split into archives of this many MB"
     )
     imgbatch_log: str = Field(default="info", description="debug, info, warning or error")
+    imgbatch_log_format: str = Field(
+        default="text", description="How the log is written: text for people, json for programs"
+    )
 
-    @field_validator("imgbatch_format", "imgbatch_fit", "imgbatch_log")
+    @field_validator("imgbatch_format", "imgbatch_fit", "imgbatch_log", "imgbatch_log_format")
     @classmethod
     def _known_word(cls, value: str, info: Any) -> str:
         words = _WORDS[info.field_name]
@@ -234,6 +237,7 @@ _WORDS = {
     "imgbatch_format": ("webp", "jpeg", "png"),
     "imgbatch_fit": ("cover", "contain", "inside", "stretch"),
     "imgbatch_log": ("debug", "info", "warning", "error"),
+    "imgbatch_log_format": ("text", "json"),
 }
 
 

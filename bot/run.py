@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from rich.padding import Padding
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from bot import logs
 from bot.app import open_context
 from bot.config import load
 from bot.pipeline.attend import facts
@@ -67,6 +69,7 @@ class RunOptions:
 def run_sheet(wanted: Wanted, options: RunOptions) -> int:
     """The whole walk; exit status 0 when the success target is met, 1 when not."""
     settings = load().settings
+    logs.set_up(settings, least=logging.WARNING)  # the bar says how it goes
     with open_context(settings, schedules=True) as ctx:
         clear_drafts(ctx)
         job = None if options.again else ctx.queries.job_by_digest(digest(wanted), UNFINISHED)

@@ -11,6 +11,7 @@ from types import FrameType
 
 from slack_bolt import App
 
+from bot import logs
 from bot.app import build_hooks, open_context
 from bot.config import Settings, SettingsError, load
 from bot.hooks import Hooks
@@ -30,12 +31,7 @@ log = logging.getLogger(__name__)
 def serve_forever() -> int:
     """Run until SIGINT or SIGTERM. Exit status 0; raises SettingsError when Slack is not set up."""
     settings = load().settings
-    logging.basicConfig(
-        level=settings.imgbatch_log.upper(), format="%(asctime)s %(levelname)-7s %(name)s: %(message)s"
-    )
-    # These print tokens and signed addresses when they are chatty.
-    for name in ("slack_sdk", "slack_bolt", "httpx", "httpcore"):
-        logging.getLogger(name).setLevel(logging.WARNING)
+    logs.set_up(settings)
     stop = threading.Event()
 
     def told(_number: int, _frame: FrameType | None) -> None:

@@ -113,7 +113,7 @@ def serving(site: Starlette, host: str, port: int) -> Iterator[int]:
         raise SettingsError(
             f"IMGBATCH_PORT: {host}:{port} cannot be opened ({problem.strerror}); choose another port"
         ) from None
-    server = uvicorn.Server(uvicorn.Config(site, log_level="warning", lifespan="off"))
+    server = uvicorn.Server(uvicorn.Config(site, log_level="warning", log_config=None, lifespan="off"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="web", daemon=True)
     thread.start()
     try:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import BinaryIO
 
+from bot.logs import about
 from bot.pipeline.budget import stop_unaffordable
 from bot.pipeline.plan import Chunk, call_of
 from bot.pipeline.room import Room
@@ -17,13 +19,19 @@ from storage.moves import Packed
 from storage.records import Item, Job, Submission
 from storage.states import SENDING_JOBS, ItemEvent, ItemState, SubmissionState
 
+log = logging.getLogger(__name__)
+
 PAGE = 500
 """Items looked at together; bounds memory."""
 
 
 def assemble(ctx: Context, now: datetime) -> int:
     """Pack every due item of every running job; how many submissions were prepared."""
-    return sum(_assemble_job(ctx, job, now) for job in ctx.queries.jobs(SENDING_JOBS))
+    prepared = 0
+    for job in ctx.queries.jobs(SENDING_JOBS):
+        with about(job=job.id):
+            prepared += _assemble_job(ctx, job, now)
+    return prepared
 
 
 @dataclass(slots=True)
@@ -123,7 +131,8 @@ def _assemble_job(ctx: Context, job: Job, now: datetime) -> int:
             taken = [item for item in page if room.take(item)]
             halves = _halves(ctx, taken)
             for item in stop_unaffordable(ctx, job, taken, now):
-                line = _encode(ctx, item, now)
+                with about(row=item.row, item=item.number, provider=item.provider):
+                    line = _encode(ctx, item, now)
                 if line is not None:
                     packing.add(item, *line, halves.get(item.submission_id or ""))
             prepared += packing.prepare()
@@ -166,6 +175,7 @@ def _encode(ctx: Context, item: Item, now: datetime) -> tuple[str, bytes] | None
         encoded = provider.encode(request, Lane(item.lane))
     except Refused as problem:
         failure = problem.failure
+        log.info("it cannot be said to %s: %s %s", item.model, failure.kind.value, failure.code)
         ctx.store.move_item(
             item, ItemEvent.FAIL, now, note=failure.message,
             failure_kind=failure.kind.value, failure_code=failure.code, reason=failure.message,

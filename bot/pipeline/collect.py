@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any
 
@@ -13,6 +14,7 @@ from bot.imaging.pictures import NotAPicture
 from bot.imaging.quality import Checks, Code, inspect
 from bot.imaging.renditions import render
 from bot.imaging.vector import is_vector, rasterise
+from bot.logs import about
 from bot.pipeline.inspection import Gate
 from bot.pipeline.retry import Again, decide, wait
 from bot.pipeline.settle import keep_master
@@ -49,7 +51,8 @@ def collect(ctx: Context, now: datetime) -> int:
             copies = ctx.queries.copies_ready(job.id, AT_A_TIME)
             if not due and not copies:
                 break
-            moved += _collect(ctx, job, due) + _copy(ctx, copies)
+            with about(job=job.id):
+                moved += _collect(ctx, job, due) + _copy(ctx, copies)
     return moved
 
 
@@ -57,21 +60,28 @@ def _collect(ctx: Context, job: Job, items: Sequence[Item]) -> int:
     gate = Gate(ctx, job)
     work: list[tuple[Item, Future[dict[str, Any]]]] = []
     for item in items:
-        master = item.master_key or _fetch(ctx, item)
+        with _of(item):
+            master = item.master_key or _fetch(ctx, item)
         if master is not None:
             work.append((item, _render(ctx, item, master, gate.checks(item))))
     kept: list[tuple[Item, dict[str, Any]]] = []
     for item, future in work:
-        try:
-            values = {**future.result(), "due_at": None}
-        except NotAPicture as problem:
-            _unusable(ctx, gate, item, str(problem))
-            continue
-        why = gate.judge(item, values)
-        if why is None or not _again(ctx, gate, item, f"made again: {why}", values["master_key"]):
-            kept.append((item, values))
+        with _of(item):
+            try:
+                values = {**future.result(), "due_at": None}
+            except NotAPicture as problem:
+                _unusable(ctx, gate, item, str(problem))
+                continue
+            why = gate.judge(item, values)
+            if why is None or not _again(ctx, gate, item, f"made again: {why}", values["master_key"]):
+                kept.append((item, values))
     ctx.store.store_items(kept, ctx.clock())
     return len(items)
+
+
+def _of(item: Item) -> AbstractContextManager[None]:
+    """Lines of the log are about this picture."""
+    return about(row=item.row, item=item.number, provider=item.provider)
 
 
 def _fetch(ctx: Context, item: Item) -> str | None:
@@ -85,6 +95,7 @@ def _fetch(ctx: Context, item: Item) -> str | None:
     except ProviderError as problem:
         asked = problem.retry_after if isinstance(problem, AskAgain) else None
         later = wait(1, ctx.policy, ctx.chance(), asked)
+        log.info("the picture cannot be fetched yet: %s", problem)
         ctx.store.put_off(
             item, ctx.clock() + later, reason=f"The picture could not be fetched yet: {problem}"
         )
@@ -217,4 +228,4 @@ def _move(
     try:
         ctx.store.move_item(item, event, ctx.clock(), note[:200], within=within, **values)
     except StaleTransitionError:
-        log.info("job %s item %d had moved before it was collected", item.job_id, item.number)
+        log.info("it had moved before it was collected")

@@ -17,6 +17,7 @@ from typing import Any, Protocol
 
 from bot.imaging.file_names import Names, safe_name
 from bot.intake.exporting import APPROVED, STORE, ExportWish
+from bot.logs import about
 from bot.pipeline.delivered import Made, files
 from bot.pipeline.manifest import Manifest
 from bot.runtime import Context
@@ -52,20 +53,25 @@ def pack(ctx: Context, _now: datetime) -> int:
     if not asked:
         return 0
     export = asked[0]
+    with about(job=export.job_id):
+        _pack(ctx, export)
+    return 1
+
+
+def _pack(ctx: Context, export: Export) -> None:
     job = ctx.queries.job(export.job_id)
     if job is None:
         _end(ctx, export, ExportState.FAILED, "The job does not exist any more.")
-        return 1
+        return
     try:
         parts, note = make(ctx, job, export)
     except (CannotExportError, OutletTrouble) as problem:
         _end(ctx, export, ExportState.FAILED, str(problem))
     except OSError as problem:
-        log.exception("export %s of job %s failed", export.id, job.id)
+        log.exception("export %s failed", export.id)
         _end(ctx, export, ExportState.FAILED, f"The files could not be written ({problem.strerror}).")
     else:
         _end(ctx, export, ExportState.READY, note, parts)
-    return 1
 
 
 def _end(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import datetime, timedelta
 
 from bot.config import Policy
+from bot.logs import about
 from bot.pipeline import settle, submit
 from bot.pipeline.breaker import WORTH_TELLING, Standing, standing
 from bot.pipeline.deadline import recalled
@@ -25,6 +27,8 @@ from providers.catalogue import ModelCard
 from storage.records import Submission
 from storage.states import JobState, SubmissionState
 
+log = logging.getLogger(__name__)
+
 NEAR_EXPIRY = timedelta(hours=6)
 """From this long before results vanish, the shortest wait between polls is used."""
 
@@ -40,7 +44,8 @@ def poll(ctx: Context, now: datetime) -> int:
     asked = 0
     for submission in ctx.queries.due_submissions(SubmissionState.OPEN, now):
         if submission.provider in ctx.providers and submission.provider not in paused:
-            _poll_one(ctx, submission, now)
+            with about(job=submission.job_id, submission=submission.id, provider=submission.provider):
+                _poll_one(ctx, submission, now)
             asked += 1
     return asked
 
@@ -75,6 +80,7 @@ def _poll_one(ctx: Context, submission: Submission, now: datetime) -> None:
             unread = Failure(FailureKind.EXPIRED, "no_results", str(problem))
             settle.lost(ctx, submission, unread, now)
             return
+        log.info("it cannot be asked about or read now: %s", problem)
         later = wait(1, ctx.policy, ctx.chance(), problem.retry_after)
         ctx.store.note_progress(submission, now + min(later, ctx.policy.poll_most), note=str(problem))
     except TellOperator as problem:
@@ -83,6 +89,7 @@ def _poll_one(ctx: Context, submission: Submission, now: datetime) -> None:
         gone = Failure(FailureKind.EXPIRED, "gone", str(problem), billed=Billed.UNKNOWN)
         settle.lost(ctx, submission, gone, now)
     except ProviderError as problem:
+        log.warning("asking about it failed: %s", problem)
         ctx.store.note_progress(submission, now + ctx.policy.poll_most, note=str(problem))
 
 

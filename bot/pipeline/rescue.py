@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import datetime, timedelta
 
+from bot.logs import about
 from bot.pipeline import submit
 from bot.runtime import Context
 from providers.base import AskAgain, NoLookup, ProviderError, TellOperator
 from storage.records import Submission
 from storage.states import JobState, StaleTransitionError, SubmissionState
+
+log = logging.getLogger(__name__)
 
 SLACK = timedelta(minutes=10)
 """How much earlier than our own clock says the provider may have dated the submission."""
@@ -34,7 +38,8 @@ def rescue(ctx: Context, now: datetime) -> int:
     ]
     for orphan in orphans:
         try:
-            _look_up(ctx, orphan, now)
+            with about(job=orphan.job_id, submission=orphan.id, provider=orphan.provider):
+                _look_up(ctx, orphan, now)
         except StaleTransitionError:
             continue
     return len(orphans)
@@ -45,6 +50,7 @@ def _look_up(ctx: Context, orphan: Submission, now: datetime) -> None:
     try:
         handle = ctx.providers[orphan.provider].find(submit.outgoing(ctx, orphan), since)
     except NoLookup as problem:
+        log.warning("in doubt, %d pictures: the reply was lost; %s", orphan.count, problem)
         ctx.store.doubt(orphan, now, note=f"The reply was lost; {problem}")
     except AskAgain as problem:
         ctx.store.note_progress(orphan, now + ctx.policy.look_up_after, note=str(problem))
@@ -55,6 +61,7 @@ def _look_up(ctx: Context, orphan: Submission, now: datetime) -> None:
         ctx.store.note_progress(orphan, now + ctx.policy.poll_most, note=str(problem))
     else:
         if handle is None:
+            log.info("it did not arrive; it is sent again")
             ctx.store.hold(orphan, now, now, note="It did not arrive; sent again.")
         else:
             submit.take(ctx, orphan, handle)

@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from bot.imaging.vector import is_vector
+from bot.logs import about
 from bot.pipeline.assemble import parse_key
 from bot.pipeline.deadline import recalled
 from bot.pipeline.retry import Again, GiveUp, decide
@@ -59,6 +60,7 @@ def settle(ctx: Context, submission: Submission, progress: Progress, now: dateti
     new += ctx.store.settle(submission, [*ready, *later], now)
     made, failed = ctx.queries.answers(submission.id)
     ctx.store.end(submission, now, completed=made, failed=failed)
+    log.info("settled: %d made, %d failed", made, failed)
     return new
 
 
@@ -88,6 +90,7 @@ def lost(ctx: Context, submission: Submission, failure: Failure, now: datetime) 
     ctx.store.lose(
         submission, outcomes, now, completed=made, failed=failed + len(outcomes), note=failure.message
     )
+    log.warning("its results cannot be had, %d pictures: %s", len(outcomes), failure.message)
 
 
 def handle_of(submission: Submission) -> Handle:
@@ -101,7 +104,7 @@ def _item_for(submission: Submission, result: ItemResult, waiting: Mapping[int, 
     item = waiting.get(parsed[1]) if parsed and parsed[0] == submission.job_id else None
     if item is None or parsed is None or item.sends != parsed[2]:
         # Answered before a restart, answered twice, or never asked: the first answer stands.
-        log.debug("submission %s: answer for %.80s is not awaited", submission.id, result.key)
+        log.debug("an answer for %.80s is not awaited", result.key)
         return None
     return item
 
@@ -134,6 +137,8 @@ def _outcome(
     else:
         assert isinstance(decision, GiveUp)
         event = decision.event
+        with about(job=item.job_id, row=item.row, item=item.number):
+            log.info("%s: %s %s", event.value, outcome.kind.value, outcome.code)
     cost = _failure_cost(outcome, item)
     return Outcome(
         item.number, item.sends, event, outcome.kind.value, outcome.code, outcome.message,

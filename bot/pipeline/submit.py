@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from bot.config import Policy
+from bot.logs import about
 from bot.pipeline import settle
 from bot.pipeline.breaker import LASTING, WORTH_TELLING, Standing, standing
 from bot.pipeline.gate import Gate
@@ -68,7 +69,7 @@ def _send_live(ctx: Context, submission: Submission) -> None:
             taken = _send_once(ctx, submission)
     except Exception:
         # Broad on purpose: a pool keeps what its workers raise to itself, and this may have cost money.
-        log.exception("live submission %s broke off; it is looked up, or in doubt", submission.id)
+        log.exception("a live submission broke off; it is looked up, or in doubt")
     finally:
         # Not begun, it is still PREPARED: a later tick takes it up again.
         ctx.sending.discard(submission.id)
@@ -86,7 +87,8 @@ def _send_once(ctx: Context, submission: Submission) -> bool | None:
     Whether the provider took it; None where the call does not say whether there are too many.
     """
     try:
-        return _send(ctx, submission)
+        with about(job=submission.job_id, submission=submission.id, provider=submission.provider):
+            return _send(ctx, submission)
     except StaleTransitionError:
         return None  # withdrawn or taken meanwhile
     finally:
@@ -108,6 +110,7 @@ def _send(ctx: Context, submission: Submission) -> bool | None:
         pause(ctx, submission.provider, problem, now)
         ctx.store.hold(submission, now, now, note=str(problem), kind=problem.kind.value)
     except MaybeAccepted as problem:
+        log.warning("the reply was lost; it is looked up before anything is sent again: %s", problem)
         ctx.store.note_progress(submission, now + ctx.policy.look_up_after, note=str(problem))
     else:
         take(ctx, submission, reply)
@@ -138,6 +141,7 @@ def take(ctx: Context, submission: Submission, reply: Handle | Answered) -> None
             ctx.store.accept(
                 submission, handle, now, due_at=now + least_wait(card, submission.lane, ctx.policy)
             )
+            log.info("accepted as %s: %d pictures of %s", reply.id, submission.count, submission.model)
         case Answered(results):
             settle.answer(ctx, submission, results, now)
 
@@ -163,10 +167,12 @@ def hold(ctx: Context, submission: Submission, problem: AskAgain) -> None:
             submission.provider, problem.kind.value, str(problem), now, until, yields_to=LASTING
         )
     ctx.store.hold(submission, now, now + later, note=str(problem), kind=problem.kind.value)
+    log.info("turned away, sent again in %.0f s: %s", later.total_seconds(), problem)
 
 
 def pause(ctx: Context, provider: str, problem: TellOperator, now: datetime) -> None:
     """Leave the provider alone until a person has acted, or long enough to look again."""
+    log.warning("%s is left alone until a person acts (%s): %s", provider, problem.kind.value, problem)
     ctx.notices.pause(provider, problem.kind.value, str(problem), now, now + ctx.policy.pause)
 
 
@@ -178,6 +184,7 @@ def refuse(ctx: Context, submission: Submission, failure: Failure, now: datetime
         )
     items = list(ctx.queries.submission_items(submission, [ItemState.SENDING, ItemState.IN_FLIGHT]))
     ctx.store.refuse(submission, _unsent(ctx, items, failure, now), now, note=failure.message)
+    log.warning("refused, %d pictures: %s %s", len(items), failure.kind.value, failure.code)
 
 
 def _unsent(ctx: Context, items: Sequence[Item], failure: Failure, now: datetime) -> list[Outcome]:

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 
 from slack_sdk import WebClient
 
+from bot.logs import about
 from bot.pipeline.attend import facts
 from bot.runtime import Context
 from bot.slack import alerts, exports, gallery, keeping, reach, reminders, returns, review
@@ -87,12 +88,13 @@ def announce(ctx: Context, client: WebClient, now: datetime, *, alert_channel: s
     running = sum(job.state not in FOR_PEOPLE for job in living.values())
     for job, thread in _in_turn(ctx, memory, living):
         mark = marks.get(job.id) or mark_of(job, asks.get(job.id), now)
-        try:
-            if _tell_job(desk, memory, job, thread, mark + review.mark(ctx, job), running):
-                _all_told(memory, job, mark)
-                _reviews_told(memory, job, reviews.get(job.id), now)
-        except SlackTrouble as problem:
-            log.info("job %s: told later: %s", job.id, problem)
+        with about(job=job.id):
+            try:
+                if _tell_job(desk, memory, job, thread, mark + review.mark(ctx, job), running):
+                    _all_told(memory, job, mark)
+                    _reviews_told(memory, job, reviews.get(job.id), now)
+            except SlackTrouble as problem:
+                log.info("told later: %s", problem)
     alerts.tell_alerts(desk, memory.alerted, alert_channel)
     return len(memory.watched)
 

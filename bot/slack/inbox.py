@@ -22,6 +22,7 @@ from bot.intake.options import CommandError, parse_options, typed
 from bot.intake.records import SheetError
 from bot.intake.spec import JobSpec
 from bot.intake.verdicts import parse_verdict
+from bot.logs import about
 from bot.pipeline import scheduled
 from bot.pipeline.create import SPEC, CannotCreateError, Wanted, create_once, unused_id
 from bot.runtime import Context
@@ -70,7 +71,11 @@ def receive_message(ctx: Context, key: str, message: Mapping[str, Any], where: W
 def work_inbox(ctx: Context, client: WebClient, now: datetime) -> int:
     """Do what is due; how many entries are done with."""
     desk = Desk(ctx, wire_of(client), now)
-    return sum(_work(desk, entry) for entry in ctx.mail.due_inbox(now))
+    done = 0
+    for entry in ctx.mail.due_inbox(now):
+        with about(inbox=entry.id, job=entry.payload.get("job")):
+            done += _work(desk, entry)
+    return done
 
 
 def _work(desk: Desk, entry: InboxEntry) -> bool:
@@ -85,9 +90,10 @@ def _work(desk: Desk, entry: InboxEntry) -> bool:
         return _later(desk, entry, problem)
     except Exception as problem:
         # Broad on purpose: the entries behind this one must not wait for a mistake of ours.
-        log.exception("inbox entry %s (%s) failed", entry.id, entry.kind)
+        log.exception("an inbox entry (%s) failed", entry.kind)
         return _later(desk, entry, problem)
     desk.ctx.mail.inbox_done(entry, note)
+    log.info("done: %s", entry.kind)
     return True
 
 
@@ -124,7 +130,7 @@ def _apologise(desk: Desk, entry: InboxEntry, problem: Exception) -> bool:
         desk.ctx.mail.inbox_later(entry, desk.now + trouble.wait, "the answer waits")
         return False
     except SlackTrouble as trouble:
-        log.warning("inbox entry %s: the person could not be told: %s", entry.id, trouble)
+        log.warning("the person could not be told: %s", trouble)
     desk.ctx.mail.inbox_failed(entry, said.text[:500])
     return True
 

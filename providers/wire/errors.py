@@ -29,21 +29,25 @@ LONGEST_WAIT = timedelta(days=1)
 
 HIDDEN = "[hidden]"
 
-_REPLACEMENTS = (
-    (re.compile(r"data:[\w.+/-]*(?:;[\w=.+-]+)*,[^\s\"'<>)]*"), "[data]"),
+_SECRET_LOOKS = (
     (re.compile(r"(?i)\b(bearer|basic)\s+[^\s\"',;]{6,}"), rf"\1 {HIDDEN}"),
     (re.compile(r"\bKey\s+[\w:-]{20,}"), f"Key {HIDDEN}"),
     (
         re.compile(
-            r"(?i)([?&](?:x-goog-|x-amz-)?(?:api_?key|key|token|access_token|sig|signature|credential|security-token)=)"
+            r"(?i)([?&](?:x-goog-|x-amz-)?(?:api_?key|key|token|access_token|ticket|sig|signature|credential|security-token)=)"
             r"[^&\s\"']+"
         ),
         rf"\1{HIDDEN}",
     ),
     (re.compile(r"(?i)://[^\s/@\"']+:[^\s/@\"']+@"), f"://{HIDDEN}@"),
     # Keys by their looks, also half masked ones as vendors quote them back ("sk-abc***xyz").
-    (re.compile(r"\b(?:sk|rk|pk|xai|bfl|r8|hf|xox[a-z]|xapp)[-_][\w*.-]{6,}"), HIDDEN),
+    (re.compile(r"\b(?:sk|rk|pk|xai|bfl|r8|hf|whsec|xox[a-z]|xapp)[-_][\w*.+/=-]{6,}"), HIDDEN),
     (re.compile(r"\bAIza[\w-]{10,}"), HIDDEN),
+)
+
+_REPLACEMENTS = (
+    (re.compile(r"data:[\w.+/-]*(?:;[\w=.+-]+)*,[^\s\"'<>)]*"), "[data]"),
+    *_SECRET_LOOKS,
     (re.compile(r"[A-Za-z0-9+/_-]{80,}={0,2}"), "[data]"),
     (re.compile(r"[\x00-\x20\x7f\x85\u2028\u2029]+"), " "),
 )
@@ -54,14 +58,25 @@ def redact(words: str, secrets: Iterable[str] = ()) -> str:
 
     `secrets` are removed wherever they stand (keys, and prompts in errors); the rest goes by its looks.
     """
-    safe = words
-    for secret in sorted((s for s in secrets if len(s) >= 6), key=len, reverse=True):
-        safe = safe.replace(secret, HIDDEN)
-    safe = safe[:_READ_LIMIT]
+    safe = _without(words, secrets)[:_READ_LIMIT]
     for pattern, replacement in _REPLACEMENTS:
         safe = pattern.sub(replacement, safe)
     safe = safe.strip()
     return safe if len(safe) <= MESSAGE_LIMIT else safe[: MESSAGE_LIMIT - 1] + "…"
+
+
+def hide(words: str, secrets: Iterable[str] = ()) -> str:
+    """The words without secrets, else as they are: for a log, where lines and long paths are to be kept."""
+    safe = _without(words, secrets)
+    for pattern, replacement in _SECRET_LOOKS:
+        safe = pattern.sub(replacement, safe)
+    return safe
+
+
+def _without(words: str, secrets: Iterable[str]) -> str:
+    for secret in sorted((s for s in secrets if len(s) >= 6), key=len, reverse=True):
+        words = words.replace(secret, HIDDEN)
+    return words
 
 
 def retry_after(headers: Mapping[str, str], now: datetime) -> timedelta | None:

@@ -24,7 +24,7 @@ from providers.base import (
     TellOperator,
 )
 from providers.wire import jsonl, pictures, shapes
-from providers.wire.errors import LONGEST_WAIT, MESSAGE_LIMIT, redact, retry_after, whole_call
+from providers.wire.errors import LONGEST_WAIT, MESSAGE_LIMIT, hide, redact, retry_after, whole_call
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 
@@ -167,6 +167,8 @@ BLOB = base64.b64encode(bytes(range(256)) * 4).decode()
         ("xoxb-123-456-abc leaked", "[hidden] leaked"),
         ("see https://h.example/v1?key=SECRET&alt=sse", "see https://h.example/v1?key=[hidden]&alt=sse"),
         ("https://a.b/c?X-Amz-Signature=ab12&x=1", "https://a.b/c?X-Amz-Signature=[hidden]&x=1"),
+        ("wss://h.example/link/?ticket=ab12&app_id=1", "wss://h.example/link/?ticket=[hidden]&app_id=1"),
+        ("signed with whsec_MDEy/Mzg+9A== no", "signed with [hidden] no"),
         ("via http://user:pass@proxy.example:3128", "via http://[hidden]@proxy.example:3128"),
         (f"image data:image/png;base64,{BLOB} is bad", "image [data] is bad"),
         ("data:image/svg+xml,%3Csvg%20x='1'%3E end", "[data]'1'%3E end"),
@@ -184,6 +186,13 @@ def test_named_secrets_are_hidden_whatever_they_look_like() -> None:
         "the prompt 'blue fox in rain' with hunter2-key", ("hunter2-key", "blue fox in rain", "", "a")
     )
     assert said == "the prompt '[hidden]' with [hidden]"
+
+
+def test_hiding_keeps_lines_and_length() -> None:
+    path = f"/srv/{'a' * 90}/file.py"
+    assert hide(f"{path}\n  key=hunter2-key xoxb-123-456-abc", ("hunter2-key",)) == (
+        f"{path}\n  key=[hidden] [hidden]"
+    )
 
 
 @given(st.text(max_size=2_000))
