@@ -11,8 +11,10 @@ from sqlalchemy import and_, func, or_, select
 
 from storage.accounts import Accounts
 from storage.budgets import Spending
+from storage.costs import Costs
 from storage.findings import Findings
 from storage.health import Health
+from storage.histories import Histories
 from storage.measures import Measures
 from storage.personal import Personal
 from storage.reading import PAGE, record_of
@@ -48,7 +50,7 @@ class Clock:
     """From sending to answer, over attempts that made a picture."""
 
 
-class Queries(UnderWay, Health, Findings, Personal, Sheets, Spending, Accounts, Measures):
+class Queries(UnderWay, Health, Findings, Personal, Sheets, Spending, Costs, Histories, Accounts, Measures):
     """The reading side of the data store."""
 
     # --- jobs and rows -----------------------------------------------------------------------------

@@ -15,14 +15,13 @@ from datetime import UTC, datetime
 from slack_sdk import WebClient
 
 from bot.logs import about
-from bot.pipeline.attend import facts
 from bot.runtime import Context
 from bot.slack import alerts, exports, gallery, keeping, reach, reminders, returns, review
 from bot.slack.approval import ASK
-from bot.slack.blocks import Message
-from bot.slack.end_card import retried, summary_message
+from bot.slack.closing import tell_summary
+from bot.slack.end_card import retried
 from bot.slack.gallery import Part
-from bot.slack.job_card import CARD, STAMP, CardMemory, mark_of, offers_of, stamp_of, tell_card
+from bot.slack.job_card import CARD, STAMP, CardMemory, mark_of, stamp_of, tell_card
 from bot.slack.question import tell_question
 from bot.slack.redone import tell_redone
 from bot.slack.reminders import tell_reminder
@@ -31,7 +30,6 @@ from bot.slack.sample_message import tell_sample
 from bot.slack.showing import send_ahead, show
 from bot.slack.telling import STRANDED, Desk, Fate, Place, channel_lost, tell
 from bot.slack.wire import SlackTrouble, wire_of
-from bot.watch.summary import summarise
 from storage.records import Announcement, AnnouncementState, Job, Thread
 from storage.states import ENDED_JOBS, LIVING_JOBS, ItemState, JobState
 
@@ -61,6 +59,8 @@ class Memory:
     """Jobs of earlier runs still to be looked at; None before the first tick."""
     cards: CardMemory = field(default_factory=CardMemory)
     galleries: dict[tuple[str, str], list[Part]] = field(default_factory=dict)
+    summaries: dict[str, datetime] = field(default_factory=dict)
+    """Since when a summary waits for its chart, by kind."""
     alerted: set[str] = field(default_factory=set)
     """Incidents of which everything is told."""
     reviewed: dict[str, datetime] = field(default_factory=dict)
@@ -231,10 +231,11 @@ def _tell_end(desk: Desk, memory: Memory, place: Place, team: str, job: Job, tol
     kind = f"summary-{stamp}"
     if kind not in told and _only_redone(desk.ctx, job, told):
         return True  # `tell_redone` says it all
-    if not _settled(told.get(kind)):
-        said = _summary(desk.ctx, job, kind, desk.now)
-        if tell(desk, place, kind, said, told.get(kind), broadcast=True) is Fate.WAITS:
-            return False
+    waits = memory.summaries
+    if not _settled(told.get(kind)) and tell_summary(desk, place, job, stamp, told.get(kind), waits) is (
+        Fate.WAITS
+    ):
+        return False
     parts = memory.galleries.get((job.id, stamp))
     if parts is None:
         parts = gallery.lay_out(desk.ctx, job, stamp, _before(told, stamp))
@@ -273,16 +274,6 @@ def _before(told: Told, stamp: str) -> datetime | None:
     earlier = [kind.removeprefix("summary-") for kind in told if kind.startswith("summary-")]
     earlier = [name for name in earlier if name < stamp]
     return datetime.strptime(max(earlier), STAMP).replace(tzinfo=UTC) if earlier else None
-
-
-def _summary(ctx: Context, job: Job, kind: str, now: datetime) -> Message:
-    """Written once and kept, so that it still says the same when a retry changes the job."""
-    kept = keeping.kept(ctx, job.id, kind)
-    if kept is None:
-        summary = summarise(facts(ctx, job), now, ctx.policy.rules)
-        kept = summary_message(job, summary, offers_of(ctx, job))
-        keeping.keep(ctx, job.id, kind, kept)
-    return kept
 
 
 def _close_summaries(desk: Desk, place: Place, job: Job, told: Told) -> None:

@@ -66,17 +66,28 @@ def _never_started(job: Job) -> Message:
     return b.message(f"{b.escaped(job.title, 150)}: {said}", body)
 
 
-def summary_message(job: Job, summary: Summary, offers: Offers) -> Message:
-    """What a person would write into the thread when a job is done."""
+def summary_message(job: Job, summary: Summary, offers: Offers, chart: Block | None = None) -> Message:
+    """What a person would write into the thread when a job is done, with a picture of it."""
     body: list[Block] = [b.header(job.title), b.words(f"{summary.headline}.")]
     if summary.reasons:
         body.append(b.words("\n".join(f"• {line}" for line in summary.reasons)))
-    money_and_time = (summary.others, summary.cost, summary.time, summary.duplicates, summary.retries)
-    body.append(b.words("\n".join(line for line in (_left_out(job), *money_and_time) if line)))
+    rest = (
+        _left_out(job),
+        summary.others,
+        summary.quality,
+        summary.cost,
+        summary.time,
+        summary.compared,
+        summary.duplicates,
+        summary.retries,
+    )
+    body.append(b.words("\n".join(line for line in rest if line)))
+    if chart is not None:
+        body.append(chart)
     if summary.what_to_do:
         body.append(b.words("\n".join(["What to do:", *(f"• {line}" for line in summary.what_to_do)])))
     body.append(b.actions(f"summary-{job.id}", *_buttons(job, offers)))
-    spoken = " ".join(line for line in (summary.cost, summary.time) if line)
+    spoken = " ".join(line for line in (summary.cost, summary.time, summary.compared) if line)
     return b.message(f"{b.escaped(job.title, 150)}: {b.escaped(f'{summary.headline}. {spoken}', 1500)}", body)
 
 

@@ -25,6 +25,8 @@ class Summary:
     """What is not a failure: cancelled, still to come."""
     cost: str = ""
     time: str = ""
+    compared: str = ""
+    """With the last job of the same kind."""
     duplicates: str = ""
     retries: str = ""
     quality: str = ""
@@ -33,7 +35,7 @@ class Summary:
     @property
     def lines(self) -> tuple[str, ...]:
         """Everything below the headline, in reading order, without empty lines."""
-        made = (self.quality, self.cost, self.time, self.duplicates, self.retries)
+        made = (self.quality, self.cost, self.time, self.compared, self.duplicates, self.retries)
         middle = (*self.reasons, self.others, *made)
         return tuple(line for line in (*middle, *self.what_to_do) if line)
 

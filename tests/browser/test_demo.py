@@ -81,7 +81,7 @@ def test_a_sheet_becomes_a_gallery_in_its_thread(desk: Desk) -> None:
     ):
         expect(thread).to_contain_text(words)
 
-    expect(thread.locator("img[alt]")).to_have_count(11)  # the contact sheet, and the review's first page
+    expect(thread.locator("img[alt]")).to_have_count(12)  # chart, contact sheet, the review's first page
     sheet = thread.get_by_role("img", name="Contact sheet of shoes.csv")
     loaded(sheet)
     sheet.click()

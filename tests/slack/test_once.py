@@ -168,7 +168,7 @@ def test_no_picture_is_uploaded_twice(home: House) -> None:
     after = home.again()
     after.quiet()
     names = [call.args["filename"] for call in home.workspace.calls("files.getUploadURLExternal")]
-    assert len(names) == len(set(names)) == 6
+    assert len(names) == len(set(names)) == 7
 
 
 def test_an_unchanged_message_is_not_sent_again(home: House) -> None:

@@ -1,0 +1,128 @@
+"""Reads for what was spent: over any time, by whom or where, by provider and model, and by job.
+
+An attempt belongs to the time in which it was packed, as it does for the budgets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from sqlalchemy import ColumnElement, and_, exists, func, select, true
+
+from storage.reading import Reader
+from storage.states import ReviewState
+from storage.tables import table
+
+JOB, ITEM, ATTEMPT = table("job"), table("item"), table("attempt")
+SUBMISSION, THREAD = table("submission"), table("thread")
+
+
+@dataclass(frozen=True, slots=True)
+class Whose:
+    """Of which jobs something is wanted: those told in a channel, those a person asked for; empty: all."""
+
+    team: str = ""
+    channel: str = ""
+    person: str = ""
+
+    def jobs(self, job_id: ColumnElement[str]) -> ColumnElement[bool]:
+        """Whether a job is among them, as a condition."""
+        wanted = []
+        if self.channel:
+            here = (THREAD.c.team == self.team, THREAD.c.channel == self.channel)
+            wanted.append(job_id.in_(select(THREAD.c.job_id).where(*here)))
+        if self.person:
+            asked = JOB.alias("asked")
+            wanted.append(job_id.in_(select(asked.c.id).where(asked.c.requested_by == self.person)))
+        return and_(true(), *wanted)
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What was sent to one model, or of one job, and what it cost."""
+
+    provider: str
+    model: str
+    jobs: int
+    made: int
+    """Sendings that made a picture."""
+    usd: Decimal
+    """Billed, as far as it is known."""
+    perhaps: Decimal
+    """List price of answers that were or may have been billed, while nobody says how much."""
+    unpriced: int
+    """How many answers those are, and those without a list price."""
+
+
+class Costs(Reader):
+    """These reads; part of `Queries`."""
+
+    def costs(self, whose: Whose, since: datetime, until: datetime) -> Sequence[Cost]:
+        """By provider and model, the dearest first."""
+        a, way = ATTEMPT.c, (SUBMISSION.c.provider, SUBMISSION.c.model)
+        unknown = and_(a.outcome.is_not(None), a.billed != "no", a.cost.is_(None))
+        usd = func.coalesce(func.sum(a.cost), 0)
+        query = (
+            select(
+                *way,
+                func.count(a.job_id.distinct()),
+                func.count().filter(a.outcome == "made"),
+                usd,
+                func.coalesce(func.sum(a.quoted).filter(unknown), 0),
+                func.count().filter(unknown),
+            )
+            .join(SUBMISSION, SUBMISSION.c.id == a.submission_id)
+            .where(*_sent(whose, since, until))
+            .group_by(*way)
+            .order_by(usd.desc(), *way)
+        )
+        with self._reading() as c:
+            return [
+                Cost(provider, model, jobs, made, Decimal(cost), Decimal(perhaps), unpriced)
+                for provider, model, jobs, made, cost, perhaps, unpriced in c.execute(query)
+            ]
+
+    def approved_of(self, whose: Whose, since: datetime, until: datetime) -> Mapping[tuple[str, str], int]:
+        """By provider and model: how many of the pictures made then are approved now."""
+        made = exists().where(
+            ATTEMPT.c.job_id == ITEM.c.job_id,
+            ATTEMPT.c.item == ITEM.c.number,
+            ATTEMPT.c.outcome == "made",
+            ATTEMPT.c.sent_at >= since,
+            ATTEMPT.c.sent_at < until,
+        )
+        then = select(ATTEMPT.c.job_id).where(*_sent(whose, since, until))
+        way = (ITEM.c.provider, ITEM.c.model)
+        query = select(*way, func.count()).where(
+            ITEM.c.job_id.in_(then), ITEM.c.review == ReviewState.APPROVED, made
+        )
+        with self._reading() as c:
+            return {(row[0], row[1]): row[2] for row in c.execute(query.group_by(*way))}
+
+    def dearest(
+        self, whose: Whose, since: datetime, until: datetime, limit: int
+    ) -> tuple[int, Sequence[tuple[str, str, Decimal]]]:
+        """How many jobs sent something then, and those that cost most: id, title and USD."""
+        usd = func.coalesce(func.sum(ATTEMPT.c.cost), 0)
+        sent = _sent(whose, since, until)
+        query = (
+            select(JOB.c.id, JOB.c.title, usd)
+            .join(ATTEMPT, ATTEMPT.c.job_id == JOB.c.id)
+            .where(*sent)
+            .group_by(JOB.c.id, JOB.c.title)
+            .order_by(usd.desc(), JOB.c.id)
+            .limit(limit)
+        )
+        with self._reading() as c:
+            number = c.execute(select(func.count(ATTEMPT.c.job_id.distinct())).where(*sent)).scalar_one()
+            return number, [(job, title, Decimal(cost)) for job, title, cost in c.execute(query)]
+
+
+def _sent(whose: Whose, since: datetime, until: datetime) -> Sequence[ColumnElement[bool]]:
+    """What was packed then and left."""
+    a = ATTEMPT.c
+    left = func.coalesce(a.outcome, "") != "not_sent"
+    return (a.sent_at >= since, a.sent_at < until, left, whose.jobs(a.job_id))
