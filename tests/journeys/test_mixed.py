@@ -4,60 +4,35 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from bot.pipeline.audit import audit
 from bot.runtime import Context, now
-from providers import catalogue, registry
-from providers.simulators import SIMULATORS
 from providers.simulators.server import Simulator
+from storage.records import Job
 from storage.states import JobState
 from tests.parts import TestClock, make_context, run_until, sheet, started
+from tests.six import VENDORS, sheet_over, six_vendors
 
-VENDORS = ("openai", "gemini", "xai", "fal", "bfl", "recraft")
 ROWS = int(os.environ.get("IMGBATCH_TEST_MIXED_ROWS", "240"))
 """A thousand were run once (docs/measured.md); fewer show the same in seconds."""
 
 
-@pytest.fixture
-def vendors() -> Iterator[dict[str, Simulator]]:
-    with ExitStack() as stack:
-        running = {name: stack.enter_context(SIMULATORS[name]()) for name in VENDORS}
-        for simulator in running.values():
-            simulator.faults.update({"picture_px": 64, "batch_seconds": 0.3, "validating_seconds": 0.05})
-        yield running
-
-
-@pytest.fixture
-def ctx(tmp_path: Path, vendors: dict[str, Simulator]) -> Iterator[Context]:
-    values: dict[str, str] = {}
-    for entry in registry.ENTRIES:
-        if entry.name in vendors and entry.key_variable and entry.base_url_variable:
-            values[entry.key_variable] = vendors[entry.name].key
-            values[entry.base_url_variable] = vendors[entry.name].base_url
-    built = registry.build(values, catalogue=catalogue.load(), folder=tmp_path / "providers", clock=now)
-    providers = {name: built[name] for name in VENDORS}
-    with make_context(tmp_path / "data", providers, clock=TestClock(now())) as context:
-        yield context
-    for provider in built.values():
-        provider.close()
-
-
 @pytest.mark.timeout(600)
 def test_a_mixed_job_with_faults_and_a_dying_provider_accounts_for_every_row(
-    ctx: Context, vendors: dict[str, Simulator], tmp_path: Path
+    tmp_path: Path,
 ) -> None:
-    for simulator in vendors.values():
-        simulator.faults.error_rate = 0.02
-    rows = [
-        {"sku": f"S{n}", "provider": VENDORS[n % len(VENDORS)], "prompt": f"mug number {n}"}
-        for n in range(ROWS)
-    ]
-    job = started(ctx, sheet(tmp_path, rows), template=None, provider=None)
+    with six_vendors(tmp_path / "providers") as (vendors, providers):
+        for simulator in vendors.values():
+            simulator.faults.error_rate = 0.02
+        with make_context(tmp_path / "data", providers, clock=TestClock(now())) as ctx:
+            job = started(ctx, sheet(tmp_path, sheet_over(VENDORS, ROWS)), template=None, provider=None)
+            one_dies_half_way(ctx, vendors, job)
+
+
+def one_dies_half_way(ctx: Context, vendors: dict[str, Simulator], job: Job) -> None:
 
     def stored_some() -> bool:
         return sum(ctx.queries.counts(job.id).values()) == ROWS and ctx.queries.ledger(job.id).made >= 10

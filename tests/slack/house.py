@@ -89,7 +89,7 @@ class House:
 
     def arrived(self) -> None:
         """Wait until what people did has reached the inbox."""
-        for _ in range(100):
+        for _ in range(1500):
             if self.ctx.mail.due_inbox(self.clock()):
                 return
             time.sleep(0.02)
