@@ -23,6 +23,7 @@ from storage.queries import Queries
 from storage.reviews import Reviews
 from storage.shelf import Shelf
 from storage.store import Store
+from storage.vitals import Vitals
 from storage.writer import Writer
 
 
@@ -47,8 +48,7 @@ def open_context(
     with ExitStack() as stack:
         engine = open_engine(settings.database_url)
         stack.callback(engine.dispose)
-        if schedules:
-            stack.enter_context(only_scheduler(engine, data / "imgbatch.lock"))
+        in_charge = stack.enter_context(only_scheduler(engine, data / "imgbatch.lock")) if schedules else None
         migrate(engine, data / "migrate.lock")
         writer = Writer(engine)
         providers = build_providers(settings, clock)
@@ -68,6 +68,7 @@ def open_context(
             mail=Mail(engine, writer),
             reviews=Reviews(engine, writer),
             shelf=Shelf(engine, writer),
+            vitals=Vitals(engine, writer),
             blobs=FolderBlobs(data / "blobs"),
             providers=providers,
             policy=policy or Policy.of(settings),
@@ -75,6 +76,7 @@ def open_context(
             callers=callers,
             outlet=_outlet(settings),
             clock=clock,
+            in_charge=in_charge or (lambda: False),
         )
 
 

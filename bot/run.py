@@ -113,7 +113,10 @@ def _work(ctx: Context, job_id: str) -> Job:
         TextColumn("{task.fields[note]}"),
         TimeElapsedColumn(),
     )
-    with Progress(*columns, console=err, transient=True) as bar, ticking(pipeline_ticks(ctx), ctx.clock):
+    with (
+        Progress(*columns, console=err, transient=True) as bar,
+        ticking(pipeline_ticks(ctx), ctx.clock, ctx.pulse),
+    ):
         task = bar.add_task(f"Job {job_id}", total=1, note="")
         while True:
             job = ctx.queries.job(job_id)

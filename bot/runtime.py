@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 
 from bot.config import Policy
 from bot.imaging.fingerprint import Seen
+from bot.pulse import Pulse
 from bot.turns import Turns
 from providers.base import Provider
 from storage.blobs import Blobs
@@ -21,6 +22,7 @@ from storage.queries import Queries
 from storage.reviews import Reviews
 from storage.shelf import Shelf
 from storage.store import Store
+from storage.vitals import Vitals
 
 ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
 """Letters and digits that are not mistaken for each other when read aloud."""
@@ -51,6 +53,7 @@ class Context:
     mail: Mail
     reviews: Reviews
     shelf: Shelf
+    vitals: Vitals
     blobs: Blobs
     providers: Mapping[str, Provider]
     policy: Policy
@@ -65,6 +68,10 @@ class Context:
     chance: Callable[[], float] = chance
     sending: set[str] = field(default_factory=set)
     """Submissions whose call is being made by this process now: not orphans."""
+    pulse: Pulse = field(default_factory=Pulse)
+    """How the ticks of this process do."""
+    in_charge: Callable[[], bool] = lambda: False
+    """Whether this process (still) holds the right to run ticks on the data store."""
     buckets: dict[str, tuple[float, datetime]] = field(default_factory=dict)
     """What may still be asked of a provider at once, and when that was so (`bot.pipeline.cadence`)."""
     inspected: dict[str, Seen] = field(default_factory=dict)

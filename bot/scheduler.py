@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import logging
 import sys
+import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
+from bot.logs import about
 from bot.pipeline.rounds import STAGES
+from bot.pulse import Pulse
 from bot.runtime import Context
 
 log = logging.getLogger(__name__)
@@ -38,6 +41,23 @@ EVERY_SECONDS: Mapping[str, float] = {
 }
 """How often each tick looks at what is due. Looking costs a query; acting waits for due times in rows."""
 
+PATIENCE = timedelta(minutes=5)
+"""How long a tick may go without coming to a good end before it counts as stuck."""
+
+LONG_PATIENCE: Mapping[str, timedelta] = {
+    "poll": timedelta(hours=2),
+    "submit": timedelta(hours=1),
+    "collect": timedelta(hours=1),
+    "rescue": timedelta(minutes=30),
+    "inbox": timedelta(minutes=30),
+    "announce": timedelta(minutes=30),
+    "schedule": timedelta(minutes=30),
+    "pack": timedelta(hours=2),
+}
+"""Those that move much in one run: a result file of 20 GB over a slow line, a payload of 200 MB, a sheet of
+500,000 rows, a gallery of large pictures.
+"""
+
 
 def pipeline_ticks(ctx: Context) -> dict[str, Tick]:
     """The stages as ticks."""
@@ -52,8 +72,13 @@ caller waited 0.20 s (median) for its answer to be written down with Python's 5 
 
 
 @contextmanager
-def ticking(ticks: Mapping[str, Tick], clock: Callable[[], datetime]) -> Iterator[None]:
-    """Run each tick at its interval, never twice at once, until the block ends; a running tick is let end."""
+def ticking(
+    ticks: Mapping[str, Tick], clock: Callable[[], datetime], pulse: Pulse | None = None
+) -> Iterator[None]:
+    """Run each tick at its interval, never twice at once, until the block ends; a running tick is let end.
+
+    `pulse` is told how they do.
+    """
     logging.getLogger("apscheduler").setLevel(
         logging.ERROR
     )  # a skipped run is not news: the next one is near
@@ -62,26 +87,48 @@ def ticking(ticks: Mapping[str, Tick], clock: Callable[[], datetime]) -> Iterato
         executors={"default": ThreadPoolExecutor(len(ticks))},
         job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
     )
+    pulse = pulse or Pulse()
+    pulse.expect({name: LONG_PATIENCE.get(name, PATIENCE) for name in ticks}, clock())
     for name, tick in ticks.items():
-        scheduler.add_job(guarded(name, tick, clock), "interval", seconds=EVERY_SECONDS[name], id=name)
+        scheduler.add_job(guarded(name, tick, clock, pulse), "interval", seconds=EVERY_SECONDS[name], id=name)
     usual = sys.getswitchinterval()
     sys.setswitchinterval(SWITCH_SECONDS)
     scheduler.start()
     try:
         yield
     finally:
+        pulse.forget()
         scheduler.shutdown(wait=True)
         sys.setswitchinterval(usual)
 
 
-def guarded(name: str, tick: Tick, clock: Callable[[], datetime]) -> Callable[[], None]:
-    """The tick with the one guard: what goes wrong is logged, and the next run tries again."""
+def guarded(name: str, tick: Tick, clock: Callable[[], datetime], pulse: Pulse) -> Callable[[], None]:
+    """The tick with the one guard: what goes wrong is logged, and the next run tries again.
+
+    A failure that comes again and again is logged the first time, the 10th, the 100th, and when it is over.
+    """
 
     def run() -> None:
-        try:
-            tick(clock())
-        except Exception:
-            # Broad on purpose: a tick that stops running is worse than any error it can meet.
-            log.exception("the %s tick failed; it is tried again", name)
+        with about(tick=name):
+            now = clock()
+            pulse.began(name, now)
+            try:
+                tick(now)
+            except Exception as problem:
+                # Broad on purpose: a tick that stops running is worse than any error it can meet.
+                times = pulse.failed(name, clock(), _kind(problem), type(problem).__name__)
+                if times is not None:
+                    often = "" if times == 1 else f", {times:,} times in a row"
+                    log.exception("the %s tick failed%s; it is tried again", name, often)
+            else:
+                over = pulse.succeeded(name, clock())
+                if over:
+                    log.info("the %s tick works again, after %d failures", name, over)
 
     return run
+
+
+def _kind(problem: Exception) -> str:
+    """Where in the program which error was raised: its words may have an id in them that is new each time."""
+    frames = traceback.extract_tb(problem.__traceback__)
+    return f"{type(problem).__name__} {frames[-1].filename}:{frames[-1].lineno}"

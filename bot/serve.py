@@ -14,13 +14,14 @@ from slack_bolt import App
 from bot import logs
 from bot.app import build_hooks, open_context
 from bot.config import Settings, SettingsError, load
+from bot.health import alive, ready
 from bot.hooks import Hooks
 from bot.pipeline.rescue import clear_drafts
 from bot.pipeline.scheduled import fire
 from bot.runtime import Context
 from bot.scheduler import Tick, pipeline_ticks, ticking
 from bot.slack.announcer import announce
-from bot.slack.app import connect, make_app
+from bot.slack.app import Socket, connect, make_app
 from bot.slack.app_home import refresh
 from bot.slack.inbox import work_inbox
 from bot.web import make_site, serving
@@ -56,14 +57,20 @@ def running(ctx: Context, settings: Settings) -> Iterator[int]:
         over_http = settings.slack_app_token is None
         hooks = Hooks(build_hooks(settings), ctx.store.wake, ctx.clock)
         stack.callback(hooks.close)
+        sockets: list[Socket] = []
+        connected = None if over_http else lambda: any(socket.connected for socket in sockets)
         site = make_site(
-            lambda: {"ok": True, "providers": list(ctx.providers)}, app if over_http else None, hooks
+            lambda: alive(ctx),
+            app if over_http else None,
+            hooks,
+            ready=lambda: ready(ctx, settings.imgbatch_data, connected),
         )
         port = stack.enter_context(serving(site, settings.imgbatch_host, settings.imgbatch_port))
-        stack.enter_context(ticking({**pipeline_ticks(ctx), **_slack_ticks(ctx, app, settings)}, ctx.clock))
+        ticks = {**pipeline_ticks(ctx), **_slack_ticks(ctx, app, settings)}
+        stack.enter_context(ticking(ticks, ctx.clock, ctx.pulse))
         if not over_http:
-            handler = connect(app, settings)
-            stack.callback(_hang_up, handler.close)
+            sockets.append(connect(app, settings))
+            stack.callback(_hang_up, sockets[0].close)
         yield port
 
 

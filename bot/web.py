@@ -8,6 +8,7 @@ import socket
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
 import uvicorn
 from slack_bolt import App
@@ -31,20 +32,36 @@ _HOOK_STATUS = {Reception.TAKEN: 204, Reception.FORGED: 401, Reception.LATER: 50
 
 log = logging.getLogger(__name__)
 
+T = TypeVar("T")
+
+READY_SECONDS = 5.0
+"""How long `/readyz` takes at most: a database that does not answer is an answer."""
+
 Health = Callable[[], dict[str, object]]
 """What is to be said of the process; `ok` false makes the check fail."""
 
 
-def make_site(health: Health, slack: App | None, hooks: Hooks | None = None) -> Starlette:
-    """`/healthz`; `/slack/events` when Slack comes in over HTTP (events, commands and clicks alike); and
-    `/hooks/PROVIDER` for webhooks.
+def make_site(
+    health: Health, slack: App | None, hooks: Hooks | None = None, *, ready: Health | None = None
+) -> Starlette:
+    """`/healthz`, which must not wait for anything; `/readyz`; `/slack/events` when Slack comes in over HTTP
+    (events, commands and clicks alike); and `/hooks/PROVIDER` for webhooks.
     """
 
     async def healthz(_request: Request) -> Response:
-        state = await asyncio.to_thread(health)
-        return JSONResponse(state, status_code=200 if state.get("ok") else 503)
+        return _said(health())
 
     routes = [Route("/healthz", healthz)]
+    if ready is not None:
+        look = _shared(ready)
+
+        async def readyz(_request: Request) -> Response:
+            try:
+                return _said(await asyncio.wait_for(look(), READY_SECONDS))
+            except TimeoutError:
+                return _said({"ok": False, "says": f"The checks take longer than {READY_SECONDS:.0f} s."})
+
+        routes.append(Route("/readyz", readyz))
     if slack is not None:
         handler = SlackRequestHandler(slack)
 
@@ -55,6 +72,25 @@ def make_site(health: Health, slack: App | None, hooks: Hooks | None = None) -> 
     if hooks is not None:
         routes.append(Route(f"{HOOKS_PATH}/{{provider}}", _hook_door(hooks), methods=["POST"]))
     return Starlette(routes=routes)
+
+
+def _said(state: dict[str, object]) -> Response:
+    return JSONResponse(state, status_code=200 if state.get("ok") else 503)
+
+
+def _shared(function: Callable[[], T]) -> Callable[[], Awaitable[T]]:
+    """The function run in a thread, once at a time: who asks meanwhile is given the same answer. Whoever
+    stops waiting leaves it running, so that what hangs holds one thread and no more.
+    """
+    running: asyncio.Task[T] | None = None
+
+    def ask() -> Awaitable[T]:
+        nonlocal running
+        if running is None or running.done():
+            running = asyncio.create_task(asyncio.to_thread(function))
+        return asyncio.shield(running)
+
+    return ask
 
 
 def _hook_door(hooks: Hooks) -> Callable[[Request], Awaitable[Response]]:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
 from alembic import command
 from alembic.config import Config
+from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from filelock import FileLock, Timeout
-from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_url, text
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
 
 MIGRATIONS = Path(__file__).with_name("migrations")
 
@@ -73,8 +74,7 @@ def _tune_sqlite(engine: Engine) -> None:
 
 def migrate(engine: Engine, lock_file: Path | None = None) -> None:
     """Bring the tables to the newest form, one process at a time. Raises StoreError."""
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS))
+    config = _alembic()
     guard = FileLock(lock_file, timeout=120) if lock_file else nullcontext()
     try:
         with guard, engine.connect() as connection:
@@ -98,10 +98,39 @@ def migrate(engine: Engine, lock_file: Path | None = None) -> None:
         raise StoreError(f"The data store cannot be opened: {problem.orig}") from problem
 
 
+def _alembic() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    return config
+
+
+def newest_form() -> str:
+    """The revision of the tables that this program works with."""
+    return str(ScriptDirectory.from_config(_alembic()).get_current_head())
+
+
+def known_forms() -> frozenset[str]:
+    """Every revision this program can bring to the newest."""
+    return frozenset(script.revision for script in ScriptDirectory.from_config(_alembic()).walk_revisions())
+
+
+def present_form(engine: Engine) -> str | None:
+    """The revision of the tables as they are; None where there are none yet. Raises StoreError."""
+    try:
+        with engine.connect() as connection:
+            if not inspect(connection).has_table("alembic_version"):
+                return None
+            found = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+            return None if found is None else str(found)
+    except DBAPIError as problem:
+        raise StoreError(f"The data store cannot be read: {problem.orig}") from problem
+
+
 @contextmanager
-def only_scheduler(engine: Engine, lock_file: Path) -> Iterator[None]:
+def only_scheduler(engine: Engine, lock_file: Path) -> Iterator[Callable[[], bool]]:
     """Hold the right to run ticks on this data store; let go at the end or when the process dies.
 
+    Gives what tells whether it is still held: a connection may break, a folder be put in another's place.
     Raises StoreError when another process has it.
     """
     setting = "IMGBATCH_DATABASE_URL" if engine.dialect.name == "postgresql" else "IMGBATCH_DATA"
@@ -114,19 +143,44 @@ def only_scheduler(engine: Engine, lock_file: Path) -> Iterator[None]:
             got = connection.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": SCHEDULER_LOCK})
             if not got.scalar_one():
                 raise taken
+            session = connection.execute(text("SELECT pg_backend_pid()")).scalar_one()
             connection.commit()
             try:
-                yield
+                yield lambda: _locked(engine, session)
             finally:
                 # The lock belongs to the session: returning the connection to the pool would keep it.
                 connection.invalidate()
         return
-    lock = FileLock(lock_file)
+    lock = FileLock(lock_file, thread_local=False)  # any thread may ask whether it is held
     try:
         lock.acquire(timeout=0)
     except Timeout as problem:
         raise taken from problem
+    file = _inode(lock_file)
     try:
-        yield
+        yield lambda: lock.is_locked and _inode(lock_file) == file
     finally:
         lock.release()
+
+
+def _inode(file: Path) -> int | None:
+    """Which file stands under this name; None where there is none."""
+    try:
+        return file.stat().st_ino
+    except OSError:
+        return None
+
+
+_HOLDER = """SELECT count(*) FROM pg_locks
+WHERE locktype = 'advisory' AND granted AND objid = :key AND pid = :session
+AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"""
+
+
+def _locked(engine: Engine, session: int) -> bool:
+    """Whether that session of PostgreSQL has the right to run ticks. Raises StoreError."""
+    try:
+        with engine.connect() as connection:
+            found = connection.execute(text(_HOLDER), {"key": SCHEDULER_LOCK, "session": session})
+            return bool(found.scalar_one())
+    except DBAPIError as problem:
+        raise StoreError(f"The data store cannot be read: {problem.orig}") from problem

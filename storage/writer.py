@@ -3,14 +3,29 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from sqlalchemy import Connection, Engine
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """How much a writer has had to do since the process began."""
+
+    transactions: int
+    waited_seconds: float
+    """Spent by callers until their turn came, in all."""
+    took_seconds: float
+    """Spent in transactions, in all; waiting for another process included."""
+    present_seconds: float
+    """How long the present transaction has taken; 0 between two."""
 
 
 class Writer:
@@ -23,12 +38,31 @@ class Writer:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine.execution_options(imgbatch_write=True)
         self._turn = threading.Lock()
+        self._transactions = 0
+        self._waited = self._took = 0.0
+        self._since: float | None = None
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
         """Committed when the block ends well, rolled back when it raises."""
-        with self._turn, self._engine.connect() as connection, connection.begin():
-            yield connection
+        asked = time.monotonic()
+        with self._turn:
+            began = self._since = time.monotonic()
+            self._waited += began - asked
+            try:
+                with self._engine.connect() as connection, connection.begin():
+                    yield connection
+            finally:
+                self._since = None
+                self._took += time.monotonic() - began
+                self._transactions += 1
+
+    @property
+    def load(self) -> Load:
+        """Read without waiting for a turn."""
+        since = self._since
+        present = 0.0 if since is None else time.monotonic() - since
+        return Load(self._transactions, self._waited, self._took, present)
 
 
 class _Given(Generic[T]):

@@ -35,6 +35,7 @@ from storage.reviews import Reviews
 from storage.shelf import Shelf
 from storage.states import JobState
 from storage.store import Store
+from storage.vitals import Vitals
 from storage.writer import Writer
 
 START = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
@@ -92,6 +93,7 @@ def make_context(
             mail=Mail(engine, writer),
             reviews=Reviews(engine, writer),
             shelf=Shelf(engine, writer),
+            vitals=Vitals(engine, writer),
             blobs=FolderBlobs(folder / "blobs"),
             providers=providers,
             policy=policy,

@@ -88,7 +88,7 @@ def make_app(ctx: Context, settings: Settings) -> App:
     return app
 
 
-def connect(app: App, settings: Settings) -> SocketModeHandler:
+def connect(app: App, settings: Settings) -> Socket:
     """Socket Mode, connected; close the handler to stop. Raises SettingsError."""
     if settings.slack_app_token is None:
         raise SettingsError("SLACK_APP_TOKEN is not set; Socket Mode needs it (docs/slack.md)")
@@ -104,6 +104,11 @@ def connect(app: App, settings: Settings) -> SocketModeHandler:
 
 class Socket(SocketModeHandler):
     """The SDK's handler, whose `close` does not fail on a connection that Slack closes at that moment."""
+
+    @property
+    def connected(self) -> bool:
+        """Whether Slack can reach us now. Between two connections, a second or so, it cannot."""
+        return bool(self.client.is_connected())
 
     def close(self) -> None:
         try:
