@@ -1,13 +1,14 @@
 """When pictures are wanted, as people write it: `by Friday 09:00`, `tomorrow 17:00 +02:00`. Pure.
 
 The text is kept as it was written and read again when the job is made, so that a saved job's `18:00` means
-the evening of each day it is run. A time without a zone is UTC: typed words carry no person's zone.
+the evening of each day it is run. A time without a zone is on the clock of whoever asked (`JobSpec.zone`).
 """
 
 from __future__ import annotations
 
 import re
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
+from zoneinfo import ZoneInfo
 
 from bot.intake.records import quoted
 
@@ -32,20 +33,21 @@ def check_deadline(text: str) -> str:
     return flat
 
 
-def deadline_at(text: str, now: datetime) -> datetime:
+def deadline_at(text: str, now: datetime, zone: str = "UTC") -> datetime:
     """The moment meant, in UTC: the next one of that name after `now`. Raises ValueError with a sentence.
 
+    `zone`: the time zone, by its IANA name, of a text that names none.
     `09:00`: today, or tomorrow if that has passed. `Friday 09:00`: the next Friday, today included.
     """
     found = _DEADLINE.fullmatch(text.strip())
     if found is None or (found["minute"] is None and found["half"] is None):
         raise ValueError(f"{quoted(text)} does not say when; {HOW}")
-    zone = _zone(found, text)
-    here = now.astimezone(zone)
+    clock = _zone(found, text) or zone_of(zone)
+    here = now.astimezone(clock)
     try:
         hour, minute = _hour(found), int(found["minute"] or 0)
         day = date.fromisoformat(found["date"]) if found["date"] else _day(found["word"], here, text)
-        meant = datetime(day.year, day.month, day.day, hour, minute, tzinfo=zone)
+        meant = datetime(day.year, day.month, day.day, hour, minute, tzinfo=clock)
     except (OverflowError, TypeError):
         raise ValueError(f"{quoted(text)} does not say when; {HOW}") from None
     except ValueError as problem:
@@ -76,10 +78,15 @@ def _day(word: str | None, here: datetime, text: str) -> date:
     return here.date() + timedelta(days=(wanted - here.weekday()) % 7)
 
 
-def _zone(found: re.Match[str], text: str) -> timezone:
+def zone_of(name: str) -> tzinfo:
+    """UTC needs no database of zones, which a bare machine may lack."""
+    return UTC if name == "UTC" else ZoneInfo(name)
+
+
+def _zone(found: re.Match[str], text: str) -> tzinfo | None:
     if found["sign"] is None:
-        return UTC
+        return UTC if found["zone"] else None
     if found["ahead"] is None or int(found["ahead"]) > 14 or int(found["rest"] or 0) > 59:
-        raise ValueError(f"{quoted(text)} has no such time zone; write it like +02:00, or nothing for UTC")
+        raise ValueError(f"{quoted(text)} has no such time zone; write it like +02:00, or leave it out")
     ahead = timedelta(hours=int(found["ahead"]), minutes=int(found["rest"] or 0))
     return timezone(-ahead if found["sign"] == "-" else ahead)

@@ -10,15 +10,16 @@ import difflib
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from functools import cache
 from typing import Any
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import available_timezones
 
 from pydantic import TypeAdapter
 
+from bot.intake.deadline import zone_of
 from bot.intake.options import MAX_BUDGET_USD, CommandError
 from bot.intake.records import quoted
 
@@ -117,11 +118,6 @@ def zones() -> Mapping[str, str]:
     return {name.lower(): name for name in available_timezones() if "/" in name or name == "UTC"} | {
         "utc": "UTC"
     }
-
-
-def zone_of(name: str) -> tzinfo:
-    """UTC needs no database of zones, which a bare machine may lack."""
-    return UTC if name == "UTC" else ZoneInfo(name)
 
 
 def check_zone(text: str) -> str:

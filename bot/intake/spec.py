@@ -31,6 +31,8 @@ class JobSpec:
     """The job is refused when its highest price passes this."""
     deadline: str | None = None
     """When the pictures are wanted, as it was written; read by `bot.intake.deadline`."""
+    zone: str = "UTC"
+    """The time zone, by its IANA name, of times that are written without one: that of whoever asked."""
     rush: bool = False
     """What is not made in time for the deadline goes to the live lane: the extra cost is approved."""
     pilot: int | None = None

@@ -337,7 +337,7 @@ class Planner:
         if self._spec.deadline is None:
             return None
         try:
-            wanted = deadline_at(self._spec.deadline, self._now)
+            wanted = deadline_at(self._spec.deadline, self._now, self._spec.zone)
         except ValueError as problem:
             raise PlanError(str(problem)) from None
         if wanted <= self._now:

@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from bot.intake.columns import identifier
+from bot.intake.deadline import zone_of
 from bot.intake.options import CommandError
 from bot.intake.records import SheetError, quoted
-from bot.intake.rule import MAX_DATES, Rule, days_of, zone_of
+from bot.intake.rule import MAX_DATES, Rule, days_of
 from bot.intake.sheet import open_sheet
 from bot.intake.spec import SheetRow
 from bot.pipeline.create import unused_id

@@ -327,7 +327,7 @@ def _further(draft: Draft, cards: Sequence[ModelCard]) -> list[Block]:
             "deadline",
             "Wanted by",
             f.text(draft.text("deadline"), "Friday 17:00", most=60),
-            hint="A day and a time. Without a zone, like +02:00, it is UTC.",
+            hint="A day and a time, on your own clock unless a zone like +02:00 stands behind it.",
         ),
         f.field("rush", "If it gets late", f.boxes(rush, draft.values.get("rush"))),
         f.field("review_by", "Reviewed by", f.text(draft.text("review_by"), "Friday 17:00", most=60)),

@@ -10,7 +10,7 @@ import logging
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,7 @@ from bot.slack import blocks as b
 from bot.slack.blocks import Message
 from bot.slack.files import FileTrouble, Sheet
 from bot.slack.form import AGAIN
+from bot.slack.people import zone_for
 from bot.slack.reach import Where
 from bot.slack.telling import Desk
 from bot.slack.wire import Gone, Later, SlackTrouble, wire_of
@@ -147,7 +148,7 @@ def _form(desk: Desk, entry: InboxEntry) -> str:
     refused = reach.cannot_speak(desk.wire, given["channel"], desk.now)
     if refused is not None:
         raise Sorry(reach.sentence(refused))
-    spec = SPEC.validate_python(given["spec"])
+    spec = replace(SPEC.validate_python(given["spec"]), zone=zone_for(desk.wire, where, desk.now))
     batch = Batch(given["job"], files.sheet_of(given["sheet"]), spec, where.person)
     _make(desk, batch)
     return _open(desk, batch, where.team, given["channel"], given.get("thread"))
@@ -226,7 +227,7 @@ def _message(desk: Desk, entry: InboxEntry) -> str:
             return returned
     changes, template = parse_options(given["text"])
     changes, template = presets.fill(desk.ctx, where, changes, template)
-    spec = changes.apply(JobSpec(), template)
+    spec = changes.apply(JobSpec(zone=zone_for(desk.wire, where, desk.now)), template)
     batch = Batch(given["job"], sheets[0], spec, where.person, tuple(pictures))
     _make(desk, batch)
     # The batch is told where it was asked for: in the thread of the person's message.

@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from bot.slack.wire import Gone, Unfit, Wire
+from bot.intake.rule import check_zone
+from bot.slack.reach import Where
+from bot.slack.wire import Gone, SlackTrouble, Unfit, Wire
 
 FRESH = timedelta(minutes=5)
 """How long an answer of Slack's holds. Somebody who is sent away is told so at the latest then."""
@@ -92,3 +94,11 @@ _DIRECTORIES: weakref.WeakKeyDictionary[Wire, Directory] = weakref.WeakKeyDictio
 def directory_of(wire: Wire) -> Directory:
     """The one directory of this wire."""
     return _DIRECTORIES.setdefault(wire, Directory())
+
+
+def zone_for(wire: Wire, where: Where, now: datetime) -> str:
+    """The person's own time zone as Slack knows it; UTC where it does not say."""
+    try:
+        return check_zone(directory_of(wire).person(wire, where.person, where.team, now).zone)
+    except (SlackTrouble, ValueError):
+        return "UTC"

@@ -101,7 +101,7 @@ def mark(ctx: Context, job: Job) -> str:
 def due_at(job: Job) -> datetime | None:
     """Until when the pictures shall be reviewed."""
     text = job.spec.get("review_by")
-    return deadline_at(str(text), job.created_at) if text else None
+    return deadline_at(str(text), job.created_at, str(job.spec.get("zone") or "UTC")) if text else None
 
 
 # --- what the workspace can show -------------------------------------------------------------------------

@@ -8,9 +8,10 @@ from decimal import Decimal
 from pathlib import Path
 
 from bot.intake import command as c
+from bot.intake.deadline import zone_of
 from bot.intake.decision import START
 from bot.intake.options import CommandError
-from bot.intake.rule import Rule, check_zone, parse_rule, zone_of
+from bot.intake.rule import Rule, parse_rule
 from bot.pipeline.create import SPEC, Wanted, create_once
 from bot.pipeline.scheduled import LATE, new_schedule, sheet_of_run
 from bot.runtime import Context
@@ -18,12 +19,12 @@ from bot.slack import answers, reach, verbs
 from bot.slack import blocks as b
 from bot.slack import words as w
 from bot.slack.blocks import Block, Message
-from bot.slack.people import directory_of
+from bot.slack.people import zone_for
 from bot.slack.reach import Where
 from bot.slack.rights import Right, refusal
 from bot.slack.telling import Desk
 from bot.slack.verbs import Wish
-from bot.slack.wire import SlackTrouble, Wire
+from bot.slack.wire import Wire
 from bot.watch.words import money
 from storage.records import InboxEntry, Job, Schedule, ScheduleState, Thread
 from storage.states import JobState
@@ -133,14 +134,6 @@ def end(ctx: Context, wire: Wire, schedule_id: str, where: Where, now: datetime)
     if not ctx.shelf.change_schedule(schedule, state=ScheduleState.ENDED, next_at=None):
         return end(ctx, wire, schedule_id, where, now)  # it was run at this moment
     return f"“{schedule.title}” will not be run again."
-
-
-def zone_for(wire: Wire, where: Where, now: datetime) -> str:
-    """The person's own time zone as Slack knows it; UTC where it does not say."""
-    try:
-        return check_zone(directory_of(wire).person(wire, where.person, where.team, now).zone)
-    except (SlackTrouble, ValueError):
-        return "UTC"
 
 
 # --- what is due ----------------------------------------------------------------------------------------

@@ -44,6 +44,23 @@ def test_the_moment_meant(text: str, expected: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "now", "expected"),
+    [
+        ("Friday 09:00", MONDAY, "27 08:00"),
+        ("Friday 09:00 UTC", MONDAY, "27 09:00"),
+        ("Friday 09:00 +02:00", MONDAY, "27 07:00"),
+        ("09:30", MONDAY, "24 08:30"),  # it is 10:00 in Berlin
+        ("tomorrow 00:30", MONDAY.replace(hour=23, minute=30), "24 23:30"),  # the 24th has begun there
+        ("sunday 09:00", datetime(2026, 10, 23, 9, 0, tzinfo=UTC), "25 08:00"),  # summer time ends that night
+    ],
+)
+def test_a_time_without_a_zone_is_on_the_clock_of_whoever_asked(
+    text: str, now: datetime, expected: str
+) -> None:
+    assert f"{deadline_at(text, now, 'Europe/Berlin'):%d %H:%M}" == expected
+
+
+@pytest.mark.parametrize(
     ("text", "words"),
     [
         ("", "does not say when"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -173,6 +173,8 @@ def test_start_in_words_names_the_lane(priced: House) -> None:
 def test_a_deadline_says_what_keeping_it_may_cost_and_asks_once_for_that(priced: House) -> None:
     day = priced.clock() + timedelta(days=3)
     message = drop(priced, f'@imgbatch quality=low deadline="{day:%Y-%m-%d} 09:00"', SHEET)
+    nine_there = datetime.combine(day, time(9), ZoneInfo("Europe/Lisbon"))
+    assert priced.job().deadline_at == nine_there
     card = priced.card()
     assert "What would come too late is not hurried, unless somebody allows it: for up to $0." in words(card)
     assert labels(card)["job_rush"].startswith("Allow rush, up to $0.")

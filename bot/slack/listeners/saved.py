@@ -15,6 +15,7 @@ from bot.slack.blocks import Message
 from bot.slack.fields import FormError, filled
 from bot.slack.form import offered
 from bot.slack.listeners.parts import behind, person_of, team_of, where_of
+from bot.slack.people import zone_for
 from bot.slack.preset_form import CALLBACK as PRESET_FORM
 from bot.slack.preset_form import preset_form, read_preset
 from bot.slack.reach import Where
@@ -87,7 +88,7 @@ def _schedules(app: App, ctx: Context) -> None:
         if job is None:
             ack()
             return
-        view = schedule_form.schedule_form(job, schedules.zone_for(wire, where, now))
+        view = schedule_form.schedule_form(job, zone_for(wire, where, now))
         # From the details, which are a modal themselves, it goes on top
         method = "views.push" if body.get("view", {}).get("type") == "modal" else "views.open"
         wire.call(method, now, paced=False, trigger_id=body["trigger_id"], view=view)
