@@ -100,6 +100,9 @@ def run(
     pilot: Annotated[
         int | None, typer.Option(min=1, max=1000, help="Make so many as a sample first, show it, and ask.")
     ] = None,
+    reuse: Annotated[
+        bool, typer.Option("--reuse", help="Copy pictures of the same request that were approved before.")
+    ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Start without asking.")] = False,
     strict: Annotated[bool, typer.Option(help="Do not start if any row is bad.")] = False,
     again: Annotated[bool, typer.Option(help="Begin anew though the same job is unfinished.")] = False,
@@ -114,7 +117,7 @@ def run(
 
     wanted = _wanted(
         sheet, template, provider, model, size, quality, background, variants, lane, budget, off_peak, chunk,
-        deadline, rush, pilot,
+        deadline, rush, pilot, reuse=reuse,
     )  # fmt: skip
     options = RunOptions(
         out=out, ask=not yes and sys.stdin.isatty(), yes=yes, strict=strict, again=again, as_json=as_json
@@ -305,6 +308,8 @@ def _wanted(
     deadline: str | None,
     rush: bool,
     pilot: int | None = None,
+    *,
+    reuse: bool = False,
 ) -> Any:
     from bot.intake.deadline import check_deadline
     from bot.intake.options import is_route, read_route
@@ -330,6 +335,7 @@ def _wanted(
             budget_usd=_dollars(budget),
             deadline=check_deadline(deadline) if deadline else None,
             rush=rush,
+            reuse="approved" if reuse else None,
             pilot=pilot,
         )
     except ValueError as problem:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from rich.table import Table
 from bot import logs
 from bot.app import open_context
 from bot.config import load
+from bot.pipeline import reuse
 from bot.pipeline.attend import facts
 from bot.pipeline.audit import audit, report
 from bot.pipeline.create import PLAN, Wanted, create_job, digest, plan_sheet
@@ -77,6 +79,8 @@ def run_sheet(wanted: Wanted, options: RunOptions) -> int:
             job, plan = create_job(ctx, wanted, now())
             bad = list(ctx.queries.rows(job.id, bad_only=True, limit=SHOWN_BAD_ROWS))
             _print_plan(plan, bad)
+            if not plan.reused:
+                _print_offer(reuse.offer(ctx, job), plan)
             if options.strict and plan.bad_rows:
                 ctx.store.drop_job(job.id)
                 fail(f"{count(plan.bad_rows, 'row')} cannot be used; mend them, or leave out --strict")
@@ -166,6 +170,16 @@ def _print_summary(job: Job, summary: Summary, folder: Path) -> None:
     print(f"pictures: {folder}")
 
 
+def _print_offer(found: reuse.Offer, plan: Plan) -> None:
+    if found.number:
+        were = count(found.number, "of these was", "of these were")
+        _print_below(f"{were} approved before: --reuse copies them{_saves(found.saves, plan)}")
+
+
+def _saves(saves: Mapping[Lane, Decimal], plan: Plan) -> str:
+    return f", which saves ${saves[plan.lane]:,.2f}" if plan.lane in saves else ""
+
+
 def _confirmed(plan: Plan) -> bool:
     rest = f" without the {count(plan.bad_rows, 'bad row')}" if plan.bad_rows else ""
     answer = err.input(f"Start{rest}? [Y/n] ").strip().lower()
@@ -203,6 +217,9 @@ def _print_plan(plan: Plan, bad: list[Row]) -> None:
         f"{plan.to_generate:,} to make, {plan.duplicates:,} copied from duplicates, "
         f"{count(plan.bad_rows, 'bad row')}."
     )
+    if plan.reused:
+        copied = count(plan.reused, "picture")
+        _print_below(f"{copied} approved before: reused{_saves(plan.reuse_saves, plan)}")
     for name, number in plan.models.items():
         _print_below(f"{number:,} with {name}")
     for lane, quote in plan.quotes.items():

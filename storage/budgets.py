@@ -20,6 +20,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, func, insert, select, text, true
 
+from storage.copies import OWN
 from storage.reading import Reader
 from storage.states import LIVING_JOBS, ItemState, StaleTransitionError
 from storage.tables import table
@@ -190,7 +191,7 @@ def _items(budget: Budget) -> Select[Any]:
         states.append(ItemState.PLANNED)
     query = select(
         _sum(i.quoted_high).label("waiting"), func.count().filter(i.quoted_high.is_(None)).label("unknown")
-    ).where(i.state.in_(states), i.duplicate_of.is_(None))
+    ).where(i.state.in_(states), OWN)
     if budget.kind is BudgetKind.PROVIDER:
         return query.where(i.job_id.in_(living), i.provider == budget.key)
     if budget.kind is not BudgetKind.JOB:

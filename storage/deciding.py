@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, insert, select, update
 
+from storage.copies import COPIED, OWN
 from storage.lanes import Relaned, relane
 from storage.moves import ITEM, JOB, SUBMISSION, move_items, move_one, not_sent
 from storage.states import (
@@ -63,7 +64,7 @@ def start_pilot(
     _set_lane(c, job_id, relaned, at, values)
     relane(c, job_id, [sample], ItemState.PLANNED, at)
     chosen = ITEM.c.number.in_([item.number for item in sample])
-    mine = [ITEM.c.job_id == job_id, chosen, ITEM.c.duplicate_of.is_(None)]
+    mine = [ITEM.c.job_id == job_id, chosen, OWN]
     move_items(c, ItemEvent.CONFIRM, mine, at, due_at=at, pilot=True)
 
 
@@ -86,10 +87,12 @@ def go_on(c: Connection, job_id: str, at: datetime, due_at: datetime, person: st
 
 
 def confirm(c: Connection, job_id: str, at: datetime, due_at: datetime) -> None:
-    """Planned originals wait to be sent, not before `due_at`; duplicates wait for them."""
+    """Planned originals wait to be sent, not before `due_at`; duplicates wait for them, and what is reused
+    for its copy.
+    """
     mine = ITEM.c.job_id == job_id
-    move_items(c, ItemEvent.CONFIRM, [mine, ITEM.c.duplicate_of.is_(None)], at, due_at=due_at)
-    move_items(c, ItemEvent.CONFIRM_COPY, [mine, ITEM.c.duplicate_of.is_not(None)], at)
+    move_items(c, ItemEvent.CONFIRM, [mine, OWN], at, due_at=due_at)
+    move_items(c, ItemEvent.CONFIRM_COPY, [mine, COPIED], at)
 
 
 def pause(c: Connection, job_id: str, at: datetime, person: str) -> int:
@@ -142,8 +145,7 @@ def reopen(c: Connection, job_id: str, states: Iterable[ItemState], at: datetime
     wanted = ITEM.c.review != ReviewState.REPLACED
     mine = and_(ITEM.c.job_id == job_id, ITEM.c.state.in_(chosen), wanted)
     fresh: dict[str, Any] = {"attempts": 0, "failure_kind": None, "failure_code": None, "reason": None}
-    own = [mine, ITEM.c.duplicate_of.is_(None)]
-    copies = [mine, ITEM.c.duplicate_of.is_not(None)]
+    own, copies = [mine, OWN], [mine, COPIED]
     moved = move_items(c, ItemEvent.REOPEN, own, at, person=person, due_at=at, **fresh)
     moved += move_items(c, ItemEvent.REOPEN_COPY, copies, at, person=person, **fresh)
     if moved:

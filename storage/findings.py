@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from sqlalchemy import ColumnElement, String, and_, cast, func, select
 
+from storage.copies import OWN
 from storage.reading import PAGE, Reader
 from storage.states import ItemState
 from storage.tables import table
@@ -21,7 +22,7 @@ class Findings(Reader):
         query = select(ITEM.c.row, ITEM.c.key, ITEM.c.phash).where(
             ITEM.c.job_id == job_id,
             ITEM.c.state == ItemState.STORED,
-            ITEM.c.duplicate_of.is_(None),
+            OWN,
             ITEM.c.phash.is_not(None),
         )
         with self._reading() as c:
@@ -30,7 +31,7 @@ class Findings(Reader):
 
     def judged(self, job_id: str) -> tuple[int, int]:
         """How many kept pictures passed the gate, and how often one was made again for it."""
-        passed = and_(ITEM.c.state == ItemState.STORED, ITEM.c.duplicate_of.is_(None), NOTHING_FOUND)
+        passed = and_(ITEM.c.state == ItemState.STORED, OWN, NOTHING_FOUND)
         query = select(func.count().filter(passed), func.coalesce(func.sum(ITEM.c.regenerated), 0)).where(
             ITEM.c.job_id == job_id
         )

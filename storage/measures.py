@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Engine, Float, and_, cast, extract, func, or_, select
 
+from storage.copies import OWN
 from storage.findings import FOUND
 from storage.reading import Reader
 from storage.records import Job
@@ -165,6 +166,7 @@ class Measures(Reader):
                 ITEM.c.job_id.in_(job_ids[start : start + IN_LIST]),
                 ITEM.c.state.in_(list(ENDED)),
                 ITEM.c.moved_at >= min(edges),
+                ITEM.c.reused_job.is_(None),
             )
             with self._reading() as c:
                 for job_id, state, *numbers in c.execute(query.group_by(ITEM.c.job_id, ITEM.c.state)):
@@ -178,7 +180,7 @@ class Measures(Reader):
         query = (
             select(value, func.count(), refused)
             .select_from(ITEM.join(ROW, and_(ROW.c.job_id == ITEM.c.job_id, ROW.c.number == ITEM.c.row)))
-            .where(ITEM.c.job_id == job_id, ITEM.c.state.in_(list(ENDED)), ITEM.c.duplicate_of.is_(None))
+            .where(ITEM.c.job_id == job_id, ITEM.c.state.in_(list(ENDED)), OWN)
             .group_by(value)
             .order_by(refused.desc(), func.count().desc(), value)
             .limit(most)
@@ -230,7 +232,7 @@ def _pictures(c: Connection, job_ids: Sequence[str]) -> list[tuple[_Key, dict[st
     }
     query = (
         select(*way, *(func.count().filter(which) for which in counted.values()))
-        .where(ITEM.c.job_id.in_(job_ids), review != ReviewState.REPLACED)
+        .where(ITEM.c.job_id.in_(job_ids), review != ReviewState.REPLACED, ITEM.c.reused_job.is_(None))
         .group_by(*way)
     )
     return [

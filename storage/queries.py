@@ -11,6 +11,7 @@ from sqlalchemy import and_, func, or_, select
 
 from storage.accounts import Accounts
 from storage.budgets import Spending
+from storage.copies import OWN
 from storage.costs import Costs
 from storage.findings import Findings
 from storage.health import Health
@@ -19,6 +20,7 @@ from storage.measures import Measures
 from storage.personal import Personal
 from storage.reading import PAGE, record_of
 from storage.records import Attempt, Event, Item, Job, Ledger, Row, Submission
+from storage.reusing import Reusing
 from storage.sheets import Sheets
 from storage.states import FINAL_ITEMS, LIVE_SUBMISSIONS, ItemState, JobState, ReviewState, SubmissionState
 from storage.tables import table
@@ -50,7 +52,19 @@ class Clock:
     """From sending to answer, over attempts that made a picture."""
 
 
-class Queries(UnderWay, Health, Findings, Personal, Sheets, Spending, Costs, Histories, Accounts, Measures):
+class Queries(
+    UnderWay,
+    Health,
+    Findings,
+    Personal,
+    Sheets,
+    Spending,
+    Costs,
+    Histories,
+    Accounts,
+    Measures,
+    Reusing,
+):
     """The reading side of the data store."""
 
     # --- jobs and rows -----------------------------------------------------------------------------
@@ -169,10 +183,10 @@ class Queries(UnderWay, Health, Findings, Personal, Sheets, Spending, Costs, His
             return {ItemState(state): count for state, count in c.execute(query)}
 
     def unmade(self, job_id: str) -> Mapping[tuple[str, str, str], int]:
-        """Pictures that have no answer yet, duplicates left out, by provider, model and lane."""
+        """Pictures that have no answer yet, copies left out, by provider, model and lane."""
         open_states = [ItemState.PLANNED, ItemState.WAITING, ItemState.SENDING, ItemState.IN_FLIGHT]
         way = (ITEM.c.provider, ITEM.c.model, ITEM.c.lane)
-        mine = (ITEM.c.job_id == job_id, ITEM.c.state.in_(open_states), ITEM.c.duplicate_of.is_(None))
+        mine = (ITEM.c.job_id == job_id, ITEM.c.state.in_(open_states), OWN)
         with self._reading() as c:
             found = c.execute(select(*way, func.count()).where(*mine).group_by(*way))
             return {(provider, model, lane): number for provider, model, lane, number in found}
@@ -340,7 +354,7 @@ class Queries(UnderWay, Health, Findings, Personal, Sheets, Spending, Costs, His
             ATTEMPT.c.job_id == job_id, ATTEMPT.c.billed != "no"
         )
         to_come = select(func.coalesce(func.sum(ITEM.c.quoted_high), 0)).where(
-            ITEM.c.job_id == job_id, ITEM.c.state.in_([ItemState.PLANNED, ItemState.WAITING])
+            ITEM.c.job_id == job_id, ITEM.c.state.in_([ItemState.PLANNED, ItemState.WAITING]), OWN
         )
         with self._reading() as c:
             return Decimal(c.execute(spent).scalar_one() or 0) + Decimal(c.execute(to_come).scalar_one() or 0)

@@ -128,6 +128,17 @@ class Item:
     """What the quality gate found; empty: nothing; None: it was not looked at."""
     regenerated: int = 0
     """How often the quality gate had it made again."""
+    reused_job: str | None = None
+    """The earlier job whose picture is copied, because a person chose so; the quotes say what that saves."""
+    reused_item: int | None = None
+    """The item there."""
+    reused_by: str | None = None
+    """Who approved that."""
+
+    @property
+    def copied(self) -> bool:
+        """Not made for this job: a duplicate, or reused."""
+        return self.duplicate_of is not None or self.reused_job is not None
 
     @property
     def first(self) -> int:

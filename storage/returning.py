@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy import Connection, and_, func, insert, select, update
 
 from storage import voting
+from storage.copies import COPIED, OWN
 from storage.each import IN_LIST
 from storage.moves import columns, move_items, move_one
 from storage.pictures import FIRST
@@ -141,9 +142,8 @@ def _send_again(c: Connection, job_id: str, numbers: Sequence[int], person: str,
     fresh: dict[str, Any] = {"attempts": 0, "failure_kind": None, "failure_code": None, "reason": None}
     for some in _parts(numbers):
         mine = and_(ITEM.c.job_id == job_id, ITEM.c.number.in_(some), ITEM.c.review != ReviewState.REPLACED)
-        own, copies = ITEM.c.duplicate_of.is_(None), ITEM.c.duplicate_of.is_not(None)
-        moved = move_items(c, ItemEvent.REOPEN, [mine, own], at, person=person, due_at=at, **fresh)
-        moved += move_items(c, ItemEvent.REOPEN_COPY, [mine, copies], at, person=person, **fresh)
+        moved = move_items(c, ItemEvent.REOPEN, [mine, OWN], at, person=person, due_at=at, **fresh)
+        moved += move_items(c, ItemEvent.REOPEN_COPY, [mine, COPIED], at, person=person, **fresh)
         if moved != len(some):
             raise StaleTransitionError(f"{len(some) - moved} pictures of job {job_id} moved meanwhile")
 

@@ -16,6 +16,7 @@ from storage.lanes import Relaned, relane, rush
 from storage.moves import columns, move_items, move_one
 from storage.records import Item, Job, Row
 from storage.returning import Taken, take
+from storage.reusing import Reuse, choose
 from storage.sending import Sending
 from storage.states import ItemEvent, ItemState, JobEvent, StaleTransitionError
 from storage.tables import table
@@ -58,6 +59,15 @@ class Store(Sending):
             for tbl in (ITEM, ROW, EVENT):
                 c.execute(delete(tbl).where(tbl.c.job_id == job_id))
             c.execute(delete(JOB).where(JOB.c.id == job_id))
+
+    def choose_reuse(
+        self, job_id: str, taken: Iterable[Reuse], at: datetime, person: str = "", **values: Any
+    ) -> int:
+        """These items of a job that has not started will be copies of approved pictures, and no others; how
+        many. `values`: what that changes in the job. Raises StaleTransitionError if it has started.
+        """
+        with self._writer.transaction() as c:
+            return choose(c, job_id, taken, at, person, values)
 
     # --- what a person decides ---------------------------------------------------------------------
 

@@ -128,6 +128,8 @@ class ItemTable(SQLModel, table=True):
         Index(None, "job_id", "submission_id"),
         Index(None, "job_id", "duplicate_of"),
         Index(None, "job_id", "row"),
+        Index(None, "fingerprint"),
+        Index(None, "reused_job"),
     )
 
     job_id: str = Field(primary_key=True)
@@ -176,6 +178,9 @@ class ItemTable(SQLModel, table=True):
     phash: str | None = None
     flags: list[str] | None = Field(default=None, sa_type=JSON)
     regenerated: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
+    reused_job: str | None = None
+    reused_item: int | None = None
+    reused_by: str | None = None
 
 
 class AttemptTable(SQLModel, table=True):

@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from sqlalchemy import and_, func, or_, select
 
+from storage.copies import OWN
 from storage.reading import Reader
 from storage.records import Event, Item, Submission
 from storage.states import LIVE_SUBMISSIONS, ItemState, SubmissionState
@@ -83,13 +84,13 @@ class UnderWay(Reader):
 
     def to_be_started(self, job_id: str) -> tuple[int, Decimal, Decimal, int]:
         """What waits for a person's Start: items, the lowest and highest they may cost in USD as far as that
-        is known, and how many have no known price.
+        is known, and how many have no known price. What is reused costs nothing.
         """
         query = select(
             func.count(),
-            func.coalesce(func.sum(ITEM.c.quoted_low), 0),
-            func.coalesce(func.sum(ITEM.c.quoted_high), 0),
-            func.count().filter(ITEM.c.quoted_high.is_(None)),
+            func.coalesce(func.sum(ITEM.c.quoted_low).filter(OWN), 0),
+            func.coalesce(func.sum(ITEM.c.quoted_high).filter(OWN), 0),
+            func.count().filter(ITEM.c.quoted_high.is_(None), OWN),
         ).where(ITEM.c.job_id == job_id, ITEM.c.state == ItemState.PLANNED)
         with self._reading() as c:
             number, low, high, unpriced = c.execute(query).one()

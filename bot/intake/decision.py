@@ -12,6 +12,7 @@ from bot.intake.records import quoted
 from providers.base import Lane
 
 START, GO_ON, PAUSE, RESUME, AGREE, RUSH = "start", "go_on", "pause", "resume", "agree", "rush"
+REUSE, ANEW = "reuse", "anew"
 
 DECISIONS: Mapping[str, str] = MappingProxyType(
     {
@@ -25,6 +26,8 @@ DECISIONS: Mapping[str, str] = MappingProxyType(
         "resume": RESUME,
         "agree": AGREE,
         "rush": RUSH,
+        "reuse": REUSE,
+        "anew": ANEW,
     }
 )
 """What people write first -> the decision. “approve sample” is read by `approves_sample`."""
@@ -45,7 +48,9 @@ MOST_IN_SAMPLE = 1000
 """More is no sample."""
 
 _JOB = re.compile(r"#?([a-z0-9][a-z0-9_-]{2,39})", re.IGNORECASE)
-_FILLERS = frozenset({"on", "job", "the", "a", "first", "with", "of", "pictures", "please", "it", "rest"})
+_FILLERS = frozenset(
+    {"on", "job", "the", "a", "first", "with", "of", "pictures", "please", "it", "rest", "approved"}
+)
 
 
 @dataclass(frozen=True, slots=True)

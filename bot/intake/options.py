@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from decimal import Decimal
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal
 
 from bot.imaging.presets import find as find_delivery
 from bot.imaging.quality import Checks
@@ -72,6 +72,7 @@ class Changes:
     ground: str | None = None
     quorum: int | None = None
     review_by: str | None = None
+    reuse: Literal["approved"] | None = None
     preset: str | None = None
     """Name of the saved options that fill what is not said; looked up by `bot.slack.presets`."""
 
@@ -190,6 +191,14 @@ def check_quorum(text: str) -> int:
     return int(text)
 
 
+def _reuse(text: str) -> Literal["approved"]:
+    if text.lower() not in ("approved", "yes", "true", "on"):
+        raise ValueError(
+            f"{quoted(text)} cannot be reused; write reuse=approved, or leave it out to make all"
+        )
+    return "approved"
+
+
 def check_name(text: str) -> str:
     """The name of a preset, in lower case. Raises ValueError with a sentence."""
     if not re.fullmatch(r"[\w-]{1,30}", text):
@@ -221,6 +230,7 @@ _READ: Mapping[str, Callable[[str], Any]] = MappingProxyType(
         "ground": check_ground,
         "quorum": check_quorum,
         "review_by": check_deadline,
+        "reuse": _reuse,
         "preset": check_name,
         "template": str,
     }

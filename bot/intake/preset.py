@@ -90,6 +90,8 @@ def read_defaults(text: str) -> tuple[str, Defaults]:
     changes, template = parse_options(rest)
     if changes.preset is not None:
         raise CommandError("A preset cannot be made of another; leave preset= out.")
+    if changes.reuse is not None:
+        raise CommandError("Reusing approved pictures is decided for each batch; leave reuse= out.")
     defaults = Defaults(replace(changes, quorum=None), template, approvers, amount, changes.quorum)
     if defaults == Defaults():
         raise CommandError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import Literal
 
 from providers.base import Lane, Size
 
@@ -62,6 +63,8 @@ class JobSpec:
     """How many different people must approve a picture; None: as many as the channel asks for, or one."""
     review_by: str | None = None
     """Until when the pictures shall be reviewed, as written (`bot.intake.deadline`); None: no date."""
+    reuse: Literal["approved"] | None = None
+    """Pictures of the same request that were approved in earlier jobs are copied; None: all are made."""
 
 
 def dressed(prompt: str, spec: JobSpec) -> str:

@@ -98,6 +98,7 @@ def tally(ctx: Context, job: Job) -> Tally:
     """The job in numbers, from the rows themselves; of a picture made again, the version that counts."""
     ledger = ctx.queries.ledger(job.id)
     standing = ctx.reviews.standing(job.id)
+    _, usd, unknown = ctx.queries.reused(job.id)
 
     def count(*states: ItemState) -> int:
         return sum(standing.get(state, 0) for state in states)
@@ -112,6 +113,8 @@ def tally(ctx: Context, job: Job) -> Tally:
         in_doubt=count(ItemState.IN_DOUBT),
         in_flight=count(*UNDER_WAY),
         duplicates=job.duplicates,
+        reused=ctx.queries.standing_reused(job.id),
+        reused_usd=usd if not unknown else None,
         first_try=ctx.queries.first_try(job.id),
         retries=ctx.queries.retries(job.id),
         spent_usd=ledger.settled_usd if ledger.settled_usd or not ledger.unpriced else None,

@@ -32,6 +32,7 @@ def report(ctx: Context, job: Job, now: datetime) -> dict[str, Any]:
         "items": job.items,
         "stored": counts.stored,
         "duplicates": job.duplicates,
+        "reused": counts.reused,
         "refused": counts.refused,
         "failed": counts.failed,
         "expired": counts.expired,
@@ -101,7 +102,7 @@ def _exceptions(ctx: Context, job: Job, ledger: Ledger) -> list[str]:
 
 
 def _money(ctx: Context, job: Job) -> dict[str, Any]:
-    """Quoted, reserved and settled; what failures cost; what duplicates saved."""
+    """Quoted, reserved and settled; what failures cost; what copies saved."""
     billing = ctx.queries.billing(job.id)
     # The budget's limit does not matter here: this is what would count against one.
     used = ctx.queries.used(Budget(BudgetKind.JOB, job.id, Decimal(0)), ctx.clock())
@@ -113,6 +114,7 @@ def _money(ctx: Context, job: Job) -> dict[str, Any]:
             one = failures.setdefault(line.outcome, {"yes": 0, "no": 0, "unknown": 0})
             one[line.billed] += line.number
     copies, saved, unknown = ctx.queries.saved(job.id)
+    reused, reuse_saved, reuse_unknown = ctx.queries.reused(job.id)
     return {
         "quoted_low_usd": number(job.quoted_low),
         "quoted_usd": number(job.quoted_high),
@@ -124,6 +126,9 @@ def _money(ctx: Context, job: Job) -> dict[str, Any]:
         "duplicates_stored": copies,
         "saved_usd": number(saved),
         "saved_unpriced": unknown,
+        "reused_stored": reused,
+        "reuse_saved_usd": number(reuse_saved),
+        "reuse_saved_unpriced": reuse_unknown,
     }
 
 
@@ -183,6 +188,8 @@ DID: Mapping[str, str] = {
     "cancel": "cancelled it",
     "reopen": "had pictures sent again",
     "approve_rush": "allowed the live lane for the deadline",
+    "reuse": "chose to reuse approved pictures",
+    "make_anew": "chose to make every picture anew",
     "allow_unpriced": "allowed an unknown price under a budget",
     "approve": "approved",
     "reject": "rejected",

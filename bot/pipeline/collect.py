@@ -1,4 +1,4 @@
-"""Made pictures become stored ones: fetched if need be, rendered, kept. Duplicates are copied."""
+"""Made pictures become stored ones: fetched if need be, rendered, kept. Copies are made (`copying`)."""
 
 from __future__ import annotations
 
@@ -9,18 +9,15 @@ from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any
 
-from bot.config import Policy
 from bot.imaging.pictures import NotAPicture
-from bot.imaging.quality import Checks, Code, inspect
-from bot.imaging.renditions import render
-from bot.imaging.vector import is_vector, rasterise
 from bot.logs import about
+from bot.pipeline.copying import copy_duplicates, copy_reused
 from bot.pipeline.inspection import Gate
+from bot.pipeline.rendering import render_item
 from bot.pipeline.retry import Again, decide, wait
 from bot.pipeline.settle import keep_master
 from bot.runtime import Context
-from providers.base import AskAgain, Failure, FailureKind, Gone, ProviderError, Size
-from storage.blobs import Blobs
+from providers.base import AskAgain, Failure, FailureKind, Gone, ProviderError
 from storage.budgets import Budget, OverBudgetError
 from storage.records import Item, Job
 from storage.states import LIVING_JOBS, ItemEvent, ItemState, StaleTransitionError
@@ -33,14 +30,9 @@ AT_A_TIME = 32
 ROUNDS = 16
 """Hands before the tick returns, so that other jobs get their turn."""
 
-VECTOR_SIDE_PX = 2048
-"""Longer side of the web file of a drawing nobody gave a size for."""
-
-VECTOR_MOST_PX = 8192
-
 
 def collect(ctx: Context, now: datetime) -> int:
-    """Render what is due and copy duplicates of what has ended; how many items moved."""
+    """Render what is due, and copy what is to be copied; how many items moved."""
     moved = 0
     living = ctx.queries.jobs(LIVING_JOBS)
     for ended in ctx.inspected.keys() - {job.id for job in living}:
@@ -49,10 +41,11 @@ def collect(ctx: Context, now: datetime) -> int:
         for _ in range(ROUNDS):
             due = ctx.queries.due_items(job.id, ItemState.GENERATED, now, AT_A_TIME)
             copies = ctx.queries.copies_ready(job.id, AT_A_TIME)
-            if not due and not copies:
+            reused = ctx.queries.reuses_ready(job.id, AT_A_TIME)
+            if not due and not copies and not reused:
                 break
             with about(job=job.id):
-                moved += _collect(ctx, job, due) + _copy(ctx, copies)
+                moved += _collect(ctx, job, due) + copy_duplicates(ctx, copies) + copy_reused(ctx, reused)
     return moved
 
 
@@ -63,7 +56,7 @@ def _collect(ctx: Context, job: Job, items: Sequence[Item]) -> int:
         with _of(item):
             master = item.master_key or _fetch(ctx, item)
         if master is not None:
-            work.append((item, _render(ctx, item, master, gate.checks(item))))
+            work.append((item, render_item(ctx, item, master, gate.checks(item))))
     kept: list[tuple[Item, dict[str, Any]]] = []
     for item, future in work:
         with _of(item):
@@ -103,52 +96,6 @@ def _fetch(ctx: Context, item: Item) -> str | None:
     return keep_master(ctx, item, content)
 
 
-def _render(
-    ctx: Context, item: Item, master_key: str, checks: Checks | None = None
-) -> Future[dict[str, Any]]:
-    extension = {"jpeg": "jpg"}.get(ctx.policy.render.format, ctx.policy.render.format)
-    key = f"{item.job_id}/web/{item.number:06d}-{item.sends}.{extension}"
-    return ctx.renderers.submit(render_blob, ctx.blobs, master_key, key, item.size, ctx.policy, checks)
-
-
-def render_blob(
-    blobs: Blobs,
-    master_key: str,
-    rendition_key: str,
-    size: str | None,
-    policy: Policy,
-    checks: Checks | None = None,
-) -> dict[str, Any]:
-    """Render one blob into another; the item's new values, with what the quality gate sees if it is on. Runs
-    in any thread, process or machine that sees the blobs: keys travel, bytes do not. Raises NotAPicture.
-    """
-    wanted = Size.parse(size) if size else None
-    master = blobs.read(master_key)
-    seen = _seen(master, checks) if checks else {}
-    if is_vector(master):
-        # Twice the longer side, so that cropping to another shape still has pixels enough.
-        side = 2 * max(wanted.width, wanted.height) if wanted else VECTOR_SIDE_PX
-        master = rasterise(master, min(side, VECTOR_MOST_PX))
-    made = render(master, wanted, policy.render)
-    blobs.put(rendition_key, made.content)
-    return {
-        "master_key": master_key,
-        "rendition_key": rendition_key,
-        "width": made.width,
-        "height": made.height,
-        "byte_size": len(made.content),
-        **seen,
-    }
-
-
-def _seen(master: bytes, checks: Checks) -> dict[str, Any]:
-    verdict = inspect(master, checks)
-    for flag in verdict.flags:
-        if flag.code is Code.UNDECODABLE:
-            raise NotAPicture(flag.words)
-    return {"phash": verdict.phash, "flags": [str(flag) for flag in verdict.flags]}
-
-
 def _unusable(ctx: Context, gate: Gate, item: Item, words: str) -> None:
     """Nothing in it can be shown: made again where that may be, else it has failed."""
     if gate.may_again(item) and _again(ctx, gate, item, f"made again: {words}"):
@@ -184,37 +131,6 @@ def _failed(ctx: Context, item: Item, failure: Failure) -> None:
         _move(ctx, item, ItemEvent.RETRY, {**values, "due_at": decision.at})
     else:
         _move(ctx, item, ItemEvent.FAIL, values)
-
-
-COPIED: Mapping[ItemState, ItemEvent] = {
-    ItemState.REFUSED: ItemEvent.REFUSE,
-    ItemState.FAILED: ItemEvent.FAIL,
-    ItemState.EXPIRED: ItemEvent.EXPIRE,
-    ItemState.CANCELLED: ItemEvent.CANCEL,
-    ItemState.IN_DOUBT: ItemEvent.DOUBT,
-}
-"""A duplicate shares its original's fate where there is no picture to copy."""
-
-
-FATE = ("failure_kind", "failure_code", "reason")
-PICTURE = ("master_key", "rendition_key", "width", "height", "byte_size", "flags")
-
-
-def _copy(ctx: Context, pairs: Sequence[tuple[Item, Item]]) -> int:
-    kept: list[tuple[Item, dict[str, Any]]] = []
-    for item, original in pairs:
-        if original.state is not ItemState.STORED:
-            fate = {name: getattr(original, name) for name in FATE}
-            _move(ctx, item, COPIED[original.state], fate)
-            continue
-        assert original.master_key is not None
-        if item.size == original.size:
-            kept.append((item, {name: getattr(original, name) for name in PICTURE}))
-        else:
-            values = _render(ctx, item, original.master_key).result()
-            kept.append((item, {**values, "flags": original.flags}))
-    ctx.store.store_items(kept, ctx.clock())
-    return len(pairs)
 
 
 def _move(

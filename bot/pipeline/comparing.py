@@ -317,7 +317,14 @@ def _spec_of(job: Job) -> JobSpec:
     """The job's options for pictures that are asked for now: without what was said of its beginning."""
     spec = SPEC.validate_python(job.spec)
     return replace(
-        spec, lane=Lane(job.lane), deadline=None, rush=False, pilot=None, budget_usd=None, chunk=None
+        spec,
+        lane=Lane(job.lane),
+        deadline=None,
+        rush=False,
+        pilot=None,
+        budget_usd=None,
+        chunk=None,
+        reuse=None,
     )
 
 

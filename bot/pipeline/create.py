@@ -17,15 +17,17 @@ from bot.intake.sheet import Sheet, SheetError, open_sheet
 from bot.intake.spec import BadRow, JobSpec, Wish
 from bot.intake.template import Template, TemplateError, compile_template
 from bot.pipeline.health import behind
-from bot.pipeline.plan import Plan, PlanError
+from bot.pipeline.plan import PLAN as PLAN
+from bot.pipeline.plan import Plan, PlanError, keep_budget, of_plan
 from bot.pipeline.planner import Planner
+from bot.pipeline.reuse import mark
 from bot.runtime import Context
 from providers.catalogue import Cards
 from storage.records import Item, Job, Row
+from storage.reusing import Place
 from storage.states import JobState
 
 SPEC = TypeAdapter(JobSpec)
-PLAN = TypeAdapter(Plan)
 
 AT_A_TIME = 1000
 """Rows written in one transaction: large enough to be quick, small enough to let others write between."""
@@ -57,6 +59,8 @@ class Wanted:
     """Finds a reference picture by the name in the sheet."""
     notes: tuple[str, ...] = ()
     """Sentences to say first in the plan."""
+    place: Place | None = None
+    """Where the job will be told about: what was approved there may be reused. None: in a terminal."""
 
 
 @dataclass(slots=True)
@@ -156,10 +160,12 @@ def create_job(ctx: Context, wanted: Wanted, now: datetime, job_id: str | None =
     try:
         _write_lines(ctx, reading, job_id)
         plan = _close(reading)
+        if wanted.spec.reuse:
+            plan = mark(ctx, job, plan, wanted.place, now)
+            keep_budget(plan, wanted.spec, ctx.policy)
     except (SheetError, PlanError) as problem:
         ctx.store.drop_job(job_id)
         raise CannotCreateError([str(problem)]) from problem
-    quote = plan.quote
     ctx.store.plan_job(
         job_id,
         now,
@@ -167,13 +173,8 @@ def create_job(ctx: Context, wanted: Wanted, now: datetime, job_id: str | None =
         bad_rows=plan.bad_rows,
         items=plan.items,
         duplicates=plan.duplicates,
-        quoted_low=None if quote.unpriced else quote.low,
-        quoted_high=None if quote.unpriced else quote.high,
-        lane=plan.lane.value,
-        expected_seconds=quote.seconds,
-        window_seconds=plan.window_seconds,
         deadline_at=plan.deadline_at,
-        plan=PLAN.dump_python(plan, mode="json"),
+        **of_plan(plan),
     )
     planned = ctx.queries.job(job_id)
     assert planned is not None

@@ -4,7 +4,7 @@ The sample goes round the kinds of picture a job has, the most frequent first, a
 Pictures are of one kind when they agree in model, generated size, quality, number within their row (so that
 choices and variants differ), length of the prompt (short, middle, long) and in the sheet's first column that
 sorts its rows into few groups, such as a colour or a category. Within a kind the pictures are taken in the
-order of their fingerprints, which is as good as chance and always the same. Duplicates are never taken.
+order of their fingerprints, which is as good as chance and always the same. Copies are never taken.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def sample(pairs: Iterable[tuple[Item, str]], size: int) -> list[int]:
     counts: Counter[tuple[object, ...]] = Counter()
     kept: dict[tuple[object, ...], list[tuple[str, int]]] = {}
     for item, group in pairs:
-        if item.duplicate_of is not None:
+        if item.copied:
             continue
         kind = _kind(item, group)
         counts[kind] += 1

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from typing import Any
+
+from pydantic import TypeAdapter
 
 from bot.config import Policy
 from bot.intake.spec import JobSpec
@@ -63,6 +66,10 @@ class Plan:
     deadline_at: datetime | None = None
     rush: bool = False
     """What does not keep the deadline goes to the live lane: that cost is approved."""
+    reused: int = 0
+    """Of the items: copied of pictures approved in earlier jobs, as somebody chose."""
+    reuse_saves: Mapping[Lane, Decimal] = field(default_factory=dict)
+    """What making those would cost at most, in USD; nothing where a price is not known."""
 
     @property
     def compares(self) -> bool:
@@ -71,7 +78,7 @@ class Plan:
 
     @property
     def to_generate(self) -> int:
-        return self.items - self.duplicates
+        return self.items - self.duplicates - self.reused
 
     @property
     def quote(self) -> LaneQuote:
@@ -83,6 +90,22 @@ class Plan:
         """What it costs at most if all of it has to be rushed; None where nothing will be."""
         approved = self.rush and self.deadline_at is not None and self.lane is Lane.BATCH
         return self.quotes.get(Lane.LIVE) if approved else None
+
+
+PLAN = TypeAdapter(Plan)
+
+
+def of_plan(plan: Plan) -> dict[str, Any]:
+    """A job's columns that say what its plan says."""
+    quote = plan.quote
+    return {
+        "lane": plan.lane.value,
+        "quoted_low": None if quote.unpriced else quote.low,
+        "quoted_high": None if quote.unpriced else quote.high,
+        "expected_seconds": quote.seconds,
+        "window_seconds": plan.window_seconds,
+        "plan": PLAN.dump_python(plan, mode="json"),
+    }
 
 
 class Chunk:

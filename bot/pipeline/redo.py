@@ -147,6 +147,7 @@ def _new(ctx: Context, one: Again, now: datetime) -> Item:
 _BLANK: dict[str, Any] = {
     **dict.fromkeys(("duplicate_of", "due_at", "submission_id", "failure_kind", "failure_code", "reason")),
     **dict.fromkeys(("locator", "master_key", "rendition_key", "width", "height", "byte_size", "cost")),
+    **dict.fromkeys(("reused_job", "reused_item", "reused_by")),
     **dict.fromkeys(("reviewed_by", "reviewed_at", "review_reason", "review_note", "phash", "flags")),
     **dict.fromkeys(("sends", "attempts", "regenerated"), 0),
     "review": ReviewState.UNREVIEWED,

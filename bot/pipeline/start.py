@@ -12,8 +12,9 @@ from bot.pipeline.budget import bearing, rush_cost
 from bot.pipeline.cadence import first_due
 from bot.pipeline.create import PLAN, SPEC
 from bot.pipeline.pilot import chosen
-from bot.pipeline.plan import Plan, PlanError, keep_budget, window_of
+from bot.pipeline.plan import Plan, PlanError, keep_budget, of_plan, window_of
 from bot.pipeline.pricing import relaned
+from bot.pipeline.reuse import look_again
 from bot.runtime import Context
 from providers.base import Lane
 from storage.lanes import Relaned
@@ -30,10 +31,12 @@ def start(
     """PLANNED -> RUNNING, or with a sample of `pilot` pictures -> PILOT.
 
     `lane`: another than the plan's; its quote becomes the job's. Raises StaleTransitionError if the job is
-    not PLANNED any more, PlanError if no model of it has that lane, BudgetError if it would cost more than
-    one of the budgets has left: what it may cost is reserved in the transaction that starts it.
+    not PLANNED any more, PlanError if no model of it has that lane or a picture to be reused is gone,
+    BudgetError if it would cost more than one of the budgets has left: what it may cost is reserved in the
+    transaction that starts it.
     """
     plan = PLAN.validate_python(job.plan)
+    look_again(ctx, job, plan, now, person)
     pages: Iterator[Sequence[Relaned]] = iter(())
     values: Mapping[str, Any] = {}
     if lane is not None and lane is not plan.lane:
@@ -75,13 +78,4 @@ def _values(ctx: Context, plan: Plan) -> Mapping[str, Any]:
     """What another lane changes in the job."""
     names = (name.partition("/")[::2] for name in plan.models)
     cards = [ctx.providers[provider].models[model] for provider, model in names if provider in ctx.providers]
-    quoted = plan.quote
-    known = not quoted.unpriced
-    return {
-        "lane": plan.lane.value,
-        "quoted_low": quoted.low if known else None,
-        "quoted_high": quoted.high if known else None,
-        "expected_seconds": quoted.seconds,
-        "window_seconds": window_of(plan.lane, cards, quoted),
-        "plan": PLAN.dump_python(plan, mode="json"),
-    }
+    return of_plan(replace(plan, window_seconds=window_of(plan.lane, cards, plan.quote)))

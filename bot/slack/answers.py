@@ -159,13 +159,13 @@ _SHORT = """*From a sheet to pictures*
 pictures come in the same thread.
 
 `/imgbatch new` · `status [job]` · `list` · `start JOB [now|cheap] [sample 8]` · `go on JOB` · `pause JOB` ·
-`resume JOB` · `cancel JOB` · `agree JOB` · `rush JOB` · `retry JOB` · `audit JOB` · `export JOB` ·
-`help TOPIC`
+`resume JOB` · `cancel JOB` · `agree JOB` · `rush JOB` · `reuse JOB` · `retry JOB` · `audit JOB` ·
+`export JOB` · `help TOPIC`
 `approve JOB 1-40 except 7` · `reject JOB 3: wrong colour` · `redo JOB 5, 9` · `undo JOB`
 `preset` · `budget` · `schedule JOB daily 07:00` · `schedules`
 In a job's thread, mention me with the same words; the job need not be named.
-Topics: templates, sheet, options, new, run, start, sample, approval, rush, status, list, pause, cancel, \
-retry, review, audit, budget, presets, schedules."""
+Topics: templates, sheet, options, new, run, start, sample, approval, rush, reuse, status, list, pause, \
+cancel, retry, review, audit, budget, presets, schedules."""
 
 _TOPICS: Mapping[str, str] = {
     "templates": "A template is a prompt with columns in double braces: `Studio photo of {{ name }}`. A "
@@ -192,6 +192,9 @@ _TOPICS: Mapping[str, str] = {
     "asked.",
     "rush": "A job with `deadline=` is made in the cheaper lane. `/imgbatch rush JOB` allows what would come "
     "too late to be made now, at the price the card names; `rush=true` beside the sheet says so beforehand.",
+    "reuse": "Where pictures of the same request were approved in an earlier batch of the channel, the plan "
+    "offers to reuse them: the button, `/imgbatch reuse JOB` or `reuse=approved` beside the sheet copies "
+    "them instead of making them again; `anew JOB` takes that back. They are in the review like all others.",
     "pause": "`/imgbatch pause JOB` sends nothing more until `resume JOB`. What is at the provider still "
     "comes in, because it is paid for.",
     "cancel": "`/imgbatch cancel JOB` stops what was not sent yet. What is made is kept, and what is at the "

@@ -22,6 +22,7 @@ START, START_OTHER, SAMPLE = "job_start", "job_start_other", "job_sample"
 GO_ON, PAUSE, RESUME, CANCEL = "job_go_on", "job_pause", "job_resume", "job_cancel"
 AGREE, RUSH, RETRY, DETAILS = "job_agree", "job_rush", "job_retry", "job_details"
 EXPORT = "job_export"
+REUSE, ANEW = "job_reuse", "job_anew"
 """Action ids of the buttons; each button's value is `carried`."""
 
 

@@ -36,6 +36,7 @@ from bot.slack.reach import Where
 from bot.slack.telling import Desk
 from bot.slack.wire import Gone, Later, SlackTrouble, wire_of
 from storage.records import InboxEntry, Thread
+from storage.reusing import Place
 from storage.states import JobState
 
 log = logging.getLogger(__name__)
@@ -149,7 +150,8 @@ def _form(desk: Desk, entry: InboxEntry) -> str:
     if refused is not None:
         raise Sorry(reach.sentence(refused))
     spec = replace(SPEC.validate_python(given["spec"]), zone=zone_for(desk.wire, where, desk.now))
-    batch = Batch(given["job"], files.sheet_of(given["sheet"]), spec, where.person)
+    place = Place(where.team, given["channel"])
+    batch = Batch(given["job"], files.sheet_of(given["sheet"]), spec, where.person, place=place)
     _make(desk, batch)
     return _open(desk, batch, where.team, given["channel"], given.get("thread"))
 
@@ -164,6 +166,8 @@ class Batch:
     person: str
     beside: tuple[Sheet, ...] = ()
     """Pictures that came with the sheet, for its reference column."""
+    place: Place | None = None
+    """Where it will be told about."""
 
 
 def _make(desk: Desk, batch: Batch) -> None:
@@ -178,7 +182,8 @@ def _make(desk: Desk, batch: Batch) -> None:
         path.parent.mkdir()
         files.download(desk.wire, sheet, path)
         found = _references(desk, batch, Path(folder))
-        create_once(desk.ctx, Wanted(path, name, batch.spec, batch.person, found), desk.now, batch.job_id)
+        wanted = Wanted(path, name, batch.spec, batch.person, found, place=batch.place)
+        create_once(desk.ctx, wanted, desk.now, batch.job_id)
 
 
 def _references(desk: Desk, batch: Batch, folder: Path) -> Callable[[str], Path | None]:
@@ -228,7 +233,8 @@ def _message(desk: Desk, entry: InboxEntry) -> str:
     changes, template = parse_options(given["text"])
     changes, template = presets.fill(desk.ctx, where, changes, template)
     spec = changes.apply(JobSpec(zone=zone_for(desk.wire, where, desk.now)), template)
-    batch = Batch(given["job"], sheets[0], spec, where.person, tuple(pictures))
+    place = Place(where.team, where.channel)
+    batch = Batch(given["job"], sheets[0], spec, where.person, tuple(pictures), place)
     _make(desk, batch)
     # The batch is told where it was asked for: in the thread of the person's message.
     return _open(desk, batch, where.team, where.channel, where.thread or given["ts"])

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from bot.pipeline import pilot
+from bot.pipeline import pilot, reuse
 from bot.pipeline.attend import facts
 from bot.pipeline.cadence import first_due
 from bot.pipeline.create import PLAN
@@ -77,7 +77,10 @@ def mark_of(job: Job, ask_at: datetime | None, now: datetime) -> str:
     slot = ""
     if job.state is JobState.PLANNED and now - job.created_at < FRESH:
         slot = f"/{int(now.timestamp() // REFRESHED.total_seconds())}"
-    return f"{job.state}{asked}{rush}{slot}"
+    reused = (
+        f"+{number}" if job.state is JobState.PLANNED and (number := (job.plan or {}).get("reused")) else ""
+    )
+    return f"{job.state}{asked}{rush}{reused}{slot}"
 
 
 def tell_card(
@@ -164,8 +167,14 @@ def _planned(ctx: Context, job: Job, now: datetime, zone: tzinfo | None) -> Mess
         ],
         ask=approval.asked(ctx, job.id),
         rush=rush_of(ctx, job, plan),
+        reuse=None if plan.reused else _reusable(ctx, job),
     )
     return plan_card(job, plan, offer, now)
+
+
+def _reusable(ctx: Context, job: Job) -> reuse.Offer | None:
+    found = reuse.offer(ctx, job)
+    return found if found.number else None
 
 
 def _sample_size(job: Job, plan: Plan) -> int:

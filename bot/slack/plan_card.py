@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
+from decimal import Decimal
 
 from bot.pipeline.plan import LaneQuote, Plan
+from bot.pipeline.reuse import Offer as Reusable
 from bot.slack import blocks as b
 from bot.slack import cards
 from bot.slack import words as w
@@ -52,6 +54,8 @@ class Offer:
     """Somebody has asked for that."""
     rush: Rush | None = None
     """The job has a deadline, and a lane in which it could be hurried."""
+    reuse: Reusable | None = None
+    """Pictures approved before that would do, and are not reused unless somebody says so."""
 
 
 def plan_card(job: Job, plan: Plan, offer: Offer, now: datetime) -> Message:
@@ -67,6 +71,8 @@ def plan_card(job: Job, plan: Plan, offer: Offer, now: datetime) -> Message:
     if offer.bad:
         body.append(b.words(bad_rows(offer.bad, plan.bad_rows)))
     body += [b.small(f"Note: {warning}") for warning in plan.warnings[:SHOWN_WARNINGS]]
+    if plan.reused or offer.reuse is not None:
+        body.append(b.section(_reuse(plan, offer.reuse)))
     if offer.rush is not None:
         body.append(b.section(cards.rush_line(offer.rush, now)))
     if offer.ask is not None:
@@ -94,6 +100,25 @@ def _scope(plan: Plan) -> str:
     if plan.bad_rows:
         line += f" {count(plan.bad_rows, 'row')} cannot be used and will be left out."
     return line
+
+
+def _reuse(plan: Plan, offered: Reusable | None) -> str:
+    """What was approved before: what using it again saves, or what it has saved."""
+    if offered is None:
+        saved = _by_lane(plan, plan.reuse_saves)
+        return f":recycle: *{count(plan.reused, 'picture')} approved before will be reused*{saved}."
+    number = f"{count(offered.number, 'of these was', 'of these were')} approved before"
+    return f":recycle: *{number}.* They are made anew unless you reuse them{_by_lane(plan, offered.saves)}."
+
+
+def _by_lane(plan: Plan, saves: Mapping[Lane, Decimal]) -> str:
+    """“, which saves $1.52”, or both amounts where the lanes' prices differ."""
+    if not saves:
+        return ", which saves a price that is not known"
+    amounts = {lane: money(saves[lane]) for lane in LANES if lane in saves and lane in plan.quotes}
+    if len(set(amounts.values())) < 2:
+        return f", which saves {next(iter(amounts.values()))}"
+    return f", which saves {amounts[Lane.LIVE]} now or {amounts[Lane.BATCH]} later"
 
 
 def _saved(plan: Plan) -> str:
@@ -174,6 +199,10 @@ def _buttons(job: Job, plan: Plan, offer: Offer, now: datetime) -> list[Block]:
     made = [_start(job, plan, lane, offer, now) for lane in LANES if lane in plan.quotes]
     if offer.sample:
         made.insert(0 if offer.sample_proposed else len(made), _sample(job, plan, offer))
+    if plan.reused:
+        made.append(b.button("Make all anew", cards.ANEW, cards.carried(job)))
+    elif offer.reuse is not None:
+        made.append(_take_up(job, plan, offer.reuse))
     if offer.rush is not None and not offer.rush.allowed:
         made.append(cards.rush_button(job, offer.rush))
     return [*made, cards.cancel(job)]
@@ -195,6 +224,12 @@ def _start(job: Job, plan: Plan, lane: Lane, offer: Offer, now: datetime) -> Blo
     style = "primary" if own and not offer.sample_proposed else None
     action = cards.START if own else cards.START_OTHER
     return b.button(text, action, cards.carried(job, lane.value), style=style, confirm=question)
+
+
+def _take_up(job: Job, plan: Plan, offered: Reusable) -> Block:
+    usd = offered.saves.get(plan.lane)
+    saving = f", saves {money(usd)}" if usd else ""
+    return b.button(f"Reuse {offered.number:,} approved{saving}", cards.REUSE, cards.carried(job))
 
 
 def _sample(job: Job, plan: Plan, offer: Offer) -> Block:

@@ -224,6 +224,8 @@ def standing(page: Page, item: Item, now: datetime) -> str:
     if item.review is ReviewState.UNREVIEWED:
         people = page.approvals.get(item.number, ())
         flags = f"Check: {_flags(item)}" if item.flags else "To review"
+        if item.reused_job:
+            flags += f" · {reused_words(item)}"
         if not people:
             return flags
         said = ", ".join(b.person(person) for person in people[:3])
@@ -232,6 +234,12 @@ def standing(page: Page, item: Item, now: datetime) -> str:
     at = f", {w.when(item.reviewed_at, now)}" if item.reviewed_at else ""
     why = f": {b.escaped(item.review_reason, 60)}" if item.review_reason else ""
     return f"{item.review.value.capitalize()}{who}{at}{why}"
+
+
+def reused_words(item: Item) -> str:
+    """“reused from job k7m2qd, approved there by @ana”; mrkdwn."""
+    by = f", approved there by {b.person(item.reused_by)}" if item.reused_by else ""
+    return f"reused from job `{item.reused_job}`{by}"
 
 
 def _flags(item: Item) -> str:

@@ -152,7 +152,7 @@ def run(desk: Desk, entry: InboxEntry) -> str:
     late = entry.received_at - planned > LATE
     with tempfile.TemporaryDirectory(prefix="imgbatch-") as folder:
         path = sheet_of_run(ctx, schedule, given, Path(folder))
-        own = {"title": title(schedule, rule, planned, late), "deadline": None, "rush": False}
+        own = {"title": title(schedule, rule, planned, late), "deadline": None, "rush": False, "reuse": None}
         spec = SPEC.validate_python({**schedule.spec, **own})
         wanted = Wanted(path, path.name, spec, schedule.person, notes=(_note(rule, planned, late),))
         create_once(ctx, wanted, desk.now, given["job"])

@@ -14,8 +14,8 @@ from decimal import Decimal
 from typing import Any
 
 from bot.intake import command as c
-from bot.intake.decision import AGREE, GO_ON, PAUSE, RESUME, RUSH, START
-from bot.pipeline import pilot
+from bot.intake.decision import AGREE, ANEW, GO_ON, PAUSE, RESUME, REUSE, RUSH, START
+from bot.pipeline import pilot, reuse
 from bot.pipeline.budget import bearing
 from bot.pipeline.create import PLAN
 from bot.pipeline.deadline import approve_rush
@@ -96,10 +96,10 @@ def objection(ctx: Context, wish: Wish, job: Job) -> str | None:
             return f"{state}; there is nothing to resume."
         case "cancel" if job.state in (*ENDED_JOBS, JobState.CANCELLING, JobState.DRAFT):
             return f"{state}; there is nothing to cancel."
-        case "rush" if job.deadline_at is None:
-            return f"Job {job.id} has no deadline."
-        case "rush" if job.spec.get("rush") or job.state in ENDED_JOBS:
-            return f"{state}; rushing it has been agreed to already or makes no difference any more."
+        case "rush":
+            return _rush_objection(job, state)
+        case "reuse" | "anew" if job.state is not JobState.PLANNED:
+            return f"{state}; what is reused is decided before it starts."
         case "retry":
             return _retry_objection(ctx, wish, job, state)
         case "agree":
@@ -113,6 +113,14 @@ def _sample_objection(wish: Wish, plan: Plan) -> str | None:
         return f"No model of this job has a {wish.lane} lane; start it in the {plan.lane} lane."
     if wish.sample is not None and wish.sample >= plan.to_generate:
         return f"The job makes only {count(plan.to_generate, 'picture')}; start it without a sample."
+    return None
+
+
+def _rush_objection(job: Job, state: str) -> str | None:
+    if job.deadline_at is None:
+        return f"Job {job.id} has no deadline."
+    if job.spec.get("rush") or job.state in ENDED_JOBS:
+        return f"{state}; rushing it has been agreed to already or makes no difference any more."
     return None
 
 
@@ -269,6 +277,18 @@ def _rush(ctx: Context, wish: Wish, job: Job, now: datetime) -> str:
     return f"Job {job.id} may be rushed to keep its deadline, for {_at_most(usd)}."
 
 
+def _reuse(ctx: Context, wish: Wish, job: Job, now: datetime) -> str:
+    plan = reuse.take(ctx, job, now, wish.person)
+    if not plan.reused:
+        raise Objection(f"No picture of job {job.id} was approved in an earlier job here; all will be made.")
+    return f"Job {job.id} reuses {count(plan.reused, 'picture')} approved before; start it when you like."
+
+
+def _anew(ctx: Context, wish: Wish, job: Job, now: datetime) -> str:
+    reuse.make_anew(ctx, job, now, wish.person)
+    return f"Job {job.id} makes every picture anew."
+
+
 def _at_most(usd: Decimal | None) -> str:
     return "a price that is not known" if usd is None else f"{money(usd)} at most"
 
@@ -282,6 +302,8 @@ _DO: Mapping[str, Callable[[Context, Wish, Job, datetime], str]] = {
     CANCEL: _cancel,
     RETRY: _retry,
     RUSH: _rush,
+    REUSE: _reuse,
+    ANEW: _anew,
 }
 
 SOON: Mapping[str, str] = {
@@ -293,5 +315,7 @@ SOON: Mapping[str, str] = {
     CANCEL: "will be cancelled",
     RETRY: "will be sent again as far as it failed",
     RUSH: "may be rushed",
+    REUSE: "will reuse what was approved before",
+    ANEW: "will make every picture anew",
 }
 """What is said of a job while the decision waits to be carried out."""

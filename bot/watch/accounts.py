@@ -16,7 +16,7 @@ WHOSE: Mapping[str, str] = {
 
 
 def money_lines(found: Mapping[str, Any]) -> list[str]:
-    """Quoted, reserved, settled on whose word, and what duplicates saved; USD with four decimals."""
+    """Quoted, reserved, settled on whose word, and what copies saved; USD with four decimals."""
     low, high = found["quoted_low_usd"], found["quoted_usd"]
     quoted = "unknown" if high is None else _usd(high) if low == high else f"{_usd(low)} to {_usd(high)}"
     whose = [f"{_usd(usd)} {WHOSE[name]}" for name, usd in found["settled_by"].items() if usd]
@@ -29,10 +29,17 @@ def money_lines(found: Mapping[str, Any]) -> list[str]:
         sure = _usd(found["perhaps_usd"])
         lines.append(f"unknown: {count(found['unpriced_attempts'], 'attempt')}, {sure} at list price")
     if found["duplicates_stored"]:
-        of = f"; the price of {found['saved_unpriced']:,} is unknown" if found["saved_unpriced"] else ""
         copies = count(found["duplicates_stored"], "duplicate")
-        lines.append(f"saved: {_usd(found['saved_usd'])} by {copies}{of}")
+        lines.append(_saved(found["saved_usd"], copies, found["saved_unpriced"]))
+    if found["reused_stored"]:
+        copies = f"{count(found['reused_stored'], 'picture')} reused from earlier jobs"
+        lines.append(_saved(found["reuse_saved_usd"], copies, found["reuse_saved_unpriced"]))
     return lines
+
+
+def _saved(usd: float, by: str, unpriced: int) -> str:
+    of = f"; the price of {unpriced:,} is unknown" if unpriced else ""
+    return f"saved: {_usd(usd)} by {by}{of}"
 
 
 def failure_lines(found: Mapping[str, Any]) -> list[str]:

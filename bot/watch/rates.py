@@ -27,6 +27,10 @@ class Tally:
 
     duplicates: int = 0
     """Of `stored`: copied from an identical request instead of made and paid."""
+    reused: int = 0
+    """Of `stored`: copied of pictures approved in earlier jobs; they say nothing of how this one went."""
+    reused_usd: Decimal | None = None
+    """What making those would have cost at the list price; None where that is not known."""
     first_try: int = 0
     """Of `stored`: made at the first attempt."""
     retries: int = 0
@@ -37,7 +41,7 @@ class Tally:
     """Attempts that may have cost something nobody has said; `spent_usd` is then the least."""
 
     def __post_init__(self) -> None:
-        counts = (self.requested, *self._parts, self.duplicates, self.first_try, self.retries)
+        counts = (self.requested, *self._parts, self.duplicates, self.reused, self.first_try, self.retries)
         if any(number < 0 for number in counts):
             raise ValueError(f"a count is negative: {self}")
 
@@ -68,33 +72,37 @@ class Tally:
 
     @property
     def success_rate(self) -> float | None:
-        """stored / (requested - cancelled - in_flight); None while nothing is settled.
+        """(stored - reused) / (requested - cancelled - in_flight - reused); None while nothing is settled.
 
         Refused, failed, expired and in-doubt items count against it: nobody has their picture.
         """
-        return self.stored / self.settled if self.settled > 0 else None
+        settled = self.settled - self.reused
+        return (self.stored - self.reused) / settled if settled > 0 else None
+
+    @property
+    def sent(self) -> int:
+        """settled - duplicates - reused: the items really sent."""
+        return self.settled - self.duplicates - self.reused
 
     @property
     def first_pass_rate(self) -> float | None:
-        """first_try / (settled - duplicates): the share made at once, of the items really sent."""
-        sent = self.settled - self.duplicates
-        return self.first_try / sent if sent > 0 else None
+        """first_try / sent: the share made at once."""
+        return self.first_try / self.sent if self.sent > 0 else None
 
     @property
     def refusal_rate(self) -> float | None:
-        """refused / (settled - duplicates): the share content rules refused, of the items really sent."""
-        sent = self.settled - self.duplicates
-        return self.refused / sent if sent > 0 else None
+        """refused / sent: the share content rules refused."""
+        return self.refused / self.sent if self.sent > 0 else None
 
     @property
     def cost_per_image_usd(self) -> Decimal | None:
-        """spent_usd / stored: failures that were billed make pictures dearer, duplicates cheaper.
+        """spent_usd / (stored - reused): failures that were billed make pictures dearer, duplicates cheaper.
 
-        None when the spending is not known or there is no picture.
+        None when the spending is not known or no picture is its own.
         """
-        if self.spent_usd is None or not self.stored:
+        if self.spent_usd is None or self.stored <= self.reused:
             return None
-        return self.spent_usd / self.stored
+        return self.spent_usd / (self.stored - self.reused)
 
     @property
     def _parts(self) -> tuple[int, ...]:
@@ -141,11 +149,11 @@ class Timing:
 
 
 def duplicates_saved_usd(tally: Tally) -> Decimal | None:
-    """duplicates x spent_usd / (stored - duplicates): what the copies would have cost if made.
+    """duplicates x spent_usd / (stored - duplicates - reused): what the copies would have cost if made.
 
     None when the spending is unknown or nothing was made.
     """
-    made = tally.stored - tally.duplicates
+    made = tally.stored - tally.duplicates - tally.reused
     if tally.spent_usd is None or made <= 0:
         return None
     return tally.spent_usd / made * tally.duplicates

@@ -135,12 +135,17 @@ def _quality(quality: Quality) -> str:
 
 
 def _duplicates(tally: Tally) -> str:
-    if not tally.duplicates:
-        return ""
-    saved = duplicates_saved_usd(tally)
-    about = f", which saved about {money(saved)}" if saved else ""
-    copied = count(tally.duplicates, "duplicate was", "duplicates were")
-    return f"{copied} copied instead of made again{about}."
+    said = []
+    if tally.duplicates:
+        saved = duplicates_saved_usd(tally)
+        about = f", which saved about {money(saved)}" if saved else ""
+        copied = count(tally.duplicates, "duplicate was", "duplicates were")
+        said.append(f"{copied} copied instead of made again{about}.")
+    if tally.reused:
+        about = f", which saved {money(tally.reused_usd)}" if tally.reused_usd else ""
+        copied = count(tally.reused, "picture was", "pictures were")
+        said.append(f"{copied} reused from earlier jobs{about}.")
+    return " ".join(said)
 
 
 def _retries(tally: Tally) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 from slack_bolt import Ack, App
 from slack_sdk import WebClient
 
-from bot.intake.decision import AGREE, GO_ON, PAUSE, RESUME, RUSH, START
+from bot.intake.decision import AGREE, ANEW, GO_ON, PAUSE, RESUME, REUSE, RUSH, START
 from bot.runtime import Context
 from bot.slack import answers, cards, reach, schedules, verbs, views
 from bot.slack import blocks as b
@@ -27,6 +27,8 @@ WISHES: Mapping[str, Callable[[str, str, str], Wish]] = {
     cards.PAUSE: lambda job, person, _: Wish(PAUSE, job, person),
     cards.RESUME: lambda job, person, _: Wish(RESUME, job, person),
     cards.RUSH: lambda job, person, _: Wish(RUSH, job, person),
+    cards.REUSE: lambda job, person, _: Wish(REUSE, job, person),
+    cards.ANEW: lambda job, person, _: Wish(ANEW, job, person),
     cards.CANCEL: lambda job, person, _: Wish(verbs.CANCEL, job, person),
     cards.RETRY: lambda job, person, _: Wish(verbs.RETRY, job, person),
 }
