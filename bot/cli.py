@@ -192,6 +192,30 @@ def audit(job: JobArgument, as_json: JsonOption = False) -> None:
 
 
 @app.command()
+def cost(
+    whose: Annotated[str, typer.Argument(help="all, me (what was started here), or a channel's id.")] = "all",
+    month: Annotated[str, typer.Option(help="2026-10, october or last; this month without it.")] = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Say what a month's jobs cost, by model, per picture and per approved picture."""
+    from bot.reckon import show_costs
+
+    raise typer.Exit(_guarded(show_costs, whose, month, as_json))
+
+
+@app.command()
+def stats(
+    whose: Annotated[str, typer.Argument(help="all, me (what was started here), or a channel's id.")] = "all",
+    days: Annotated[int, typer.Option(min=1, max=366, help="Of how many days.")] = 30,
+    as_json: JsonOption = False,
+) -> None:
+    """Say how well the last days' jobs went: success, refusals, retries, time, cost of what was approved."""
+    from bot.reckon import show_stats
+
+    raise typer.Exit(_guarded(show_stats, whose, days, as_json))
+
+
+@app.command()
 def export(
     job: JobArgument,
     everything: Annotated[bool, typer.Option("--all", help="Also what nobody has approved.")] = False,

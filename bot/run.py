@@ -29,13 +29,14 @@ from bot.pipeline.export import write_pictures
 from bot.pipeline.plan import LaneQuote, Plan
 from bot.pipeline.rescue import clear_drafts
 from bot.pipeline.results import results_name, write_results
+from bot.pipeline.similar import summed_up
 from bot.pipeline.start import start
 from bot.runtime import Context, now
 from bot.scheduler import pipeline_ticks, ticking
 from bot.steer import WHO, decide_on_sample, show_sample
 from bot.terminal import fail, print_json
 from bot.watch.accounts import decision_lines, failure_lines, money_lines
-from bot.watch.summary import Summary, summarise
+from bot.watch.summary import Summary
 from bot.watch.words import count, duration
 from providers import catalogue
 from providers.base import Lane
@@ -152,7 +153,7 @@ def _deliver(ctx: Context, job: Job, folder: Path, options: RunOptions) -> int:
     if options.as_json:
         print_json(numbers)
     else:
-        _print_summary(job, summarise(judged, now(), ctx.policy.rules), folder)
+        _print_summary(job, summed_up(ctx, job, judged, now()), folder)
     rate = judged.tally.success_rate
     return 0 if rate is None or rate >= ctx.policy.rules.success_target else 1
 

@@ -69,6 +69,36 @@ def quickly(folder: Path, *arguments: str, **environment: str) -> Said:
     return Said(result.exit_code, result.stdout, result.stderr)
 
 
+def test_cost_and_stats_tell_of_what_was_made(folder: Path) -> None:
+    nothing = quickly(folder, "cost")
+    assert nothing.returncode == 0
+    assert "so nothing was spent" in nothing.stdout
+    done = imgbatch(folder, "run", "s.csv", "-t", "a {{ name }}", "--size", "256x256", "--out", "out")
+    assert done.returncode == 0, done.stderr
+    costs = json.loads(quickly(folder, "cost", "--json").stdout)
+    # Three good rows, of which one repeats another: what is copied is not sent.
+    assert (costs["jobs"], costs["pictures"], costs["usd"], costs["unpriced"]) == (1, 2, 0.0, 0)
+    assert [line["model"] for line in costs["models"]] == ["sketch/sketch"]
+    assert "$0.00 for 2 pictures in 1 job" in quickly(folder, "cost", "me").stdout
+    (figures,) = json.loads(quickly(folder, "stats", "--json").stdout)
+    assert (figures["pictures"], figures["success_rate"], figures["late_jobs"]) == (3, 1.0, 0)
+    said = quickly(folder, "stats", "--days", "7").stdout
+    assert "100.0% of 3 pictures came out; 0 retries a picture." in said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (["cost", "C0NOWHERE"], "No job was told in a channel"),
+        (["cost", "--month", "yesterday"], "“yesterday” is no month"),
+    ],
+)
+def test_cost_says_what_it_does_not_know(folder: Path, arguments: list[str], problem: str) -> None:
+    said = quickly(folder, *arguments)
+    assert said.returncode == 2
+    assert problem in said.stderr
+
+
 def test_run_makes_the_pictures_the_results_and_the_report(folder: Path) -> None:
     done = imgbatch(
         folder, "run", "s.csv", "-t", "a {{ name }}", "--size", "256x256", "--out", "out", "--json"

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from bot.intake.budgeting import Budgets, read_budgets
 from bot.intake.decision import DECISIONS, Decision, approves_sample, parse_decision
 from bot.intake.exporting import ExportWish, parse_export
+from bot.intake.figures import Costs, Stats, read_costs, read_stats
 from bot.intake.options import MAX_TEXT_CHARACTERS, Changes, CommandError, parse_options, typed
 from bot.intake.records import quoted
+from bot.intake.topics import read_topic
 
 __all__ = [
     "Audit",
@@ -19,6 +22,7 @@ __all__ = [
     "Changes",
     "Command",
     "CommandError",
+    "Costs",
     "Decision",
     "Export",
     "Help",
@@ -29,6 +33,7 @@ __all__ = [
     "Run",
     "Schedule",
     "Schedules",
+    "Stats",
     "Status",
     "Unknown",
     "Unschedule",
@@ -102,7 +107,7 @@ class Help:
     """How it works; None: everything in short."""
 
     topic: str | None = None
-    """One of TOPICS."""
+    """One of `bot.intake.topics.TOPICS`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +162,8 @@ Command = (
     | Audit
     | Export
     | Budgets
+    | Costs
+    | Stats
     | Presets
     | Schedule
     | Schedules
@@ -170,37 +177,14 @@ PRESET_ACTIONS = ("list", "show", "save", "drop")
 WHICH = ("failed", "refused", "expired", "cancelled", "in_doubt", "all")
 """Items a retry can be about; `all` is every one that did not become a picture."""
 
-TOPICS = (
-    "templates",
-    "sheet",
-    "options",
-    "new",
-    "run",
-    "start",
-    "sample",
-    "approval",
-    "rush",
-    "reuse",
-    "status",
-    "list",
-    "pause",
-    "cancel",
-    "retry",
-    "audit",
-    "export",
-    "budget",
-    "review",
-    "presets",
-    "schedules",
-)
-"""What help can be asked about."""
-
 _VERBS = {
     **{verb: verb for verb in ("new", "run", "status", "list", "cancel", "retry", "help", "audit", "export")},
     **{verb: verb for verb in ("presets", "schedule", "schedules", "unschedule")},
     "preset": "presets",
     "budget": "budget",
     "budgets": "budget",
+    **dict.fromkeys(("cost", "costs", "spent", "spending"), "cost"),
+    **dict.fromkeys(("stats", "statistics"), "stats"),
     "jobs": "list",
     "ls": "list",
     "stop": "cancel",
@@ -213,26 +197,11 @@ _VERBS = {
 }
 """What people write -> the verb."""
 
-_TOPIC_WORDS = {
-    "approve": "review",
-    "reject": "review",
-    "redo": "review",
-    "undo": "review",
-    "template": "templates",
-    "pilot": "sample",
-    "go": "sample",
-    "resume": "pause",
-    "agree": "approval",
-    "deadline": "rush",
-    "anew": "reuse",
-    "prompt": "templates",
-    "preset": "presets",
-    "schedule": "schedules",
-    "budgets": "budget",
-    "csv": "sheet",
-    "xlsx": "sheet",
-    "option": "options",
+_FIGURES: Mapping[str, Callable[[str], Command]] = {
+    "cost": read_costs,
+    "stats": read_stats,
 }
+"""What is asked about money and success."""
 
 _JOB = re.compile(r"#?([a-z0-9][a-z0-9_-]{2,39})", re.IGNORECASE)
 
@@ -270,15 +239,17 @@ def parse_command(text: str, *, job: str | None = None) -> Command:
             return parse_decision(first.lower().strip("`*_/.,:!"), rest, job)
         if verb == "budget":
             return read_budgets(_raw_behind(text, "budgets?"))
+        if verb in _FIGURES:
+            return _FIGURES[verb](_raw_behind(text, re.escape(first.strip("`*_/.,:!"))))
         if verb == "export":
             wish, words = parse_export(rest)
             return Export(_job(verb, " ".join(words), job), wish)
-        return _command(verb, rest, plain, job, text)
+        return _command(verb, rest, job, text)
     except CommandError as problem:
         return Unknown(plain, str(problem))
 
 
-def _command(verb: str, rest: str, plain: str, job: str | None, text: str) -> Command:
+def _command(verb: str, rest: str, job: str | None, text: str) -> Command:
     match verb:
         case "new":
             return New(*parse_options(rest))
@@ -287,7 +258,7 @@ def _command(verb: str, rest: str, plain: str, job: str | None, text: str) -> Co
         case "list":
             return ListJobs()
         case "help":
-            return _help(rest, plain)
+            return Help(read_topic(rest))
         case "retry":
             return _retry(rest, job)
         case "status":
@@ -375,22 +346,6 @@ def _schedule(rest: str, job: str | None) -> Schedule:
     return Schedule(named[1].lower(), when.strip())
 
 
-def _help(rest: str, plain: str) -> Help | Unknown:
-    word = rest.split()[0].strip("`*_.,:!?").lower() if rest.split() else ""
-    if not word:
-        return Help()
-    topic = _TOPIC_WORDS.get(word, word)
-    if topic in TOPICS:
-        return Help(topic)
-    close = difflib.get_close_matches(word, (*TOPICS, *_TOPIC_WORDS), 1, 0.6)
-    hint = (
-        f"did you mean “help {_TOPIC_WORDS.get(close[0], close[0])}”?"
-        if close
-        else f"there is help on {', '.join(TOPICS)}."
-    )
-    return Unknown(plain, f"There is no help on {quoted(word)}; {hint}")
-
-
 def _no_verb(first: str, plain: str) -> str:
     close = difflib.get_close_matches(first.lower(), _VERBS, 1, 0.6)
     if close:
@@ -398,5 +353,5 @@ def _no_verb(first: str, plain: str) -> str:
         return f"{quoted(first)} is not a command; did you mean {quoted(f'{close[0]} {rest}'.strip())}?"
     if "{" in plain or "=" in plain:
         return "Write “run” in front of a template or options, and drop the sheet beside them."
-    known = "new, run, status, list, cancel, retry, audit, budget, preset, schedule or help"
+    known = "new, run, status, list, cancel, retry, audit, cost, budget, preset, schedule or help"
     return f"{quoted(first)} is not a command; write {known}."

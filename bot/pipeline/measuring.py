@@ -11,6 +11,7 @@ from datetime import datetime
 
 from bot.runtime import Context
 from bot.watch.measures import Measure, grouped, total
+from storage.costs import Whose
 from storage.measures import Piece
 from storage.records import Job
 
@@ -68,6 +69,16 @@ def by_value(ctx: Context, job: Job, column: str, most: int = 20) -> Mapping[str
 def since(ctx: Context, at: datetime, until: datetime | None = None) -> Sequence[Job]:
     """Jobs that run, or ended since then; newest first."""
     return ctx.queries.started_jobs(at, until)
+
+
+def of(ctx: Context, whose: Whose, jobs: Sequence[Job]) -> Sequence[Job]:
+    """Those of the jobs that were told in a channel, or that a person asked for."""
+    here = {t.job_id for t in ctx.mail.threads() if (t.team, t.channel) == (whose.team, whose.channel)}
+    return [
+        job
+        for job in jobs
+        if (not whose.channel or job.id in here) and (not whose.person or job.requested_by == whose.person)
+    ]
 
 
 def measure_of(piece: Piece) -> Measure:

@@ -162,10 +162,10 @@ pictures come in the same thread.
 `resume JOB` · `cancel JOB` · `agree JOB` · `rush JOB` · `reuse JOB` · `retry JOB` · `audit JOB` ·
 `export JOB` · `help TOPIC`
 `approve JOB 1-40 except 7` · `reject JOB 3: wrong colour` · `redo JOB 5, 9` · `undo JOB`
-`preset` · `budget` · `schedule JOB daily 07:00` · `schedules`
+`preset` · `cost` · `stats` · `budget` · `schedule JOB daily 07:00` · `schedules`
 In a job's thread, mention me with the same words; the job need not be named.
 Topics: templates, sheet, options, new, run, start, sample, approval, rush, reuse, status, list, pause, \
-cancel, retry, review, audit, budget, presets, schedules."""
+cancel, retry, review, audit, cost, stats, budget, presets, schedules."""
 
 _TOPICS: Mapping[str, str] = {
     "templates": "A template is a prompt with columns in double braces: `Studio photo of {{ name }}`. A "
@@ -220,6 +220,13 @@ _TOPICS: Mapping[str, str] = {
     "for what has been started. An admin changes them: `budget month 2000`, `budget channel 500`, "
     "`budget person @ana 100`, `budget provider NAME 800`; `off` instead of an amount goes back to the "
     "setting. A job whose price nobody knows is started under a budget only after `budget allow JOB`.",
+    "cost": "`/imgbatch cost` says what this channel's batches cost this month (in a direct message: yours), "
+    "by model, per picture and per approved picture, and what is left of the budget. `cost me`, `cost "
+    "#channel` (for its members and admins), `cost month` (everybody, for admins); `cost me october`, `cost "
+    "last month`.",
+    "stats": "`/imgbatch stats` says how this channel's batches of the last 30 days went, by model: how many "
+    "pictures came out, were refused or tried again, the time against what was promised, and what an "
+    "approved picture cost. `stats 7` takes another number of days; `stats me`, `stats all` other batches.",
     "export": "`/imgbatch export JOB` packs the approved pictures as a ZIP in the job's thread, with a "
     "manifest; `export JOB all` takes those nobody has approved as well. `preset=shopify,story` makes the "
     'files these channels take, `name="{sku}_{variant}_{w}x{h}"` names them (with `/` for folders). The '

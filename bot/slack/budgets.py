@@ -69,7 +69,7 @@ def shown(ctx: Context, where: Where, now: datetime, of: tuple[BudgetKind, str] 
         case (BudgetKind.PERSON, key):
             person = key
     found = monthly(ctx, where.team, channel, person)
-    lines = [_line(ctx, one, now) for one in found if one.kind is not BudgetKind.CHANNEL or channel]
+    lines = [standing(ctx, one, now) for one in found if one.kind is not BudgetKind.CHANNEL or channel]
     if ctx.policy.budget_usd is not None:
         lines.append(f"*Each job*: {money(ctx.policy.budget_usd)} at most.")
     month = f"{now:%B} (UTC)"
@@ -82,8 +82,8 @@ def shown(ctx: Context, where: Where, now: datetime, of: tuple[BudgetKind, str] 
     return b.message(b.escaped(f"Budgets for {month}: {count(len(lines), 'limit')}."), body)
 
 
-def _line(ctx: Context, budget: Budget, now: datetime) -> str:
-    """“*This channel*: $12.00 of $50.00 left. Spent $30.00, reserved $8.00.”"""
+def standing(ctx: Context, budget: Budget, now: datetime) -> str:
+    """“*#shoes*: $12.00 of $50.00 left; spent $30.00, reserved $8.00.” For mrkdwn."""
     used = ctx.queries.used(budget, now)
     left = budget.usd - used.total
     parts = [f"spent {money(used.settled)}", f"reserved {money(used.reserved)}"]

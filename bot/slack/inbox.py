@@ -26,13 +26,14 @@ from bot.logs import about
 from bot.pipeline import scheduled
 from bot.pipeline.create import SPEC, CannotCreateError, Wanted, create_once, unused_id
 from bot.runtime import Context
-from bot.slack import answers, budgets, exports, files, presets, reach, returns, reviewing, schedules, verbs
+from bot.slack import answers, files, presets, reach, returns, reviewing, schedules, verbs
 from bot.slack import blocks as b
 from bot.slack.blocks import Message
 from bot.slack.files import FileTrouble, Sheet
 from bot.slack.form import AGAIN
 from bot.slack.people import zone_for
 from bot.slack.reach import Where
+from bot.slack.replies import reply
 from bot.slack.telling import Desk
 from bot.slack.wire import Gone, Later, SlackTrouble, wire_of
 from storage.records import InboxEntry, Thread
@@ -277,30 +278,14 @@ def _sorted(desk: Desk, given: list[Mapping[str, Any]]) -> tuple[list[Sheet], li
 def _reply(desk: Desk, where: Where, given: Mapping[str, Any]) -> Message:
     """The answer to words without a sheet."""
     ctx, here = desk.ctx, job_here(desk.ctx, where.channel, where.thread)
-    match c.parse_command(given["text"], job=here):
-        case c.Status(job=job):
-            return answers.status(ctx, job, where.person, where.team, desk.now)
-        case c.ListJobs():
-            return answers.listed(ctx, where.person)
-        case c.Audit(job=job):
-            return answers.proof(ctx, job, where.team)
-        case c.Help(topic=topic):
-            return answers.help_on(topic)
-        case c.Export() as asked_away:
-            return exports.answer(ctx, desk.wire, asked_away, where, desk.now, f"inbox-{given['ts']}")
-        case c.Cancel() | c.Retry() | c.Decision() as decided:
-            return _decide(desk, verbs.wish_of(decided, where.person), where)
-        case c.Budgets() as about:
-            return budgets.answer(ctx, desk.wire, about, where, desk.now)
-        case c.Presets() as asked:
-            return presets.answer(ctx, desk.wire, asked, where, desk.now)
-        case c.Schedule() | c.Schedules() | c.Unschedule() as wanted:
-            return schedules.answer(ctx, desk.wire, wanted, where, desk.now)
-        case c.Unknown(suggestion=suggestion):
-            return reach.sentence(suggestion)
-        case c.New() | c.Run():
-            said = "Open the form, or mention me with a CSV or XLSX file and a prompt template beside it."
-            return b.message(said, [b.section(said), b.actions("begin", answers.form_button())])
+    parsed = c.parse_command(given["text"], job=here)
+    if isinstance(parsed, c.Cancel | c.Retry | c.Decision):
+        return _decide(desk, verbs.wish_of(parsed, where.person), where)
+    said = reply(ctx, desk.wire, parsed, where, desk.now, f"inbox-{given['ts']}")
+    if said is not None:
+        return said
+    begin = "Open the form, or mention me with a CSV or XLSX file and a prompt template beside it."
+    return b.message(begin, [b.section(begin), b.actions("begin", answers.form_button())])
 
 
 def _decide(desk: Desk, wish: verbs.Wish, where: Where) -> Message:

@@ -26,7 +26,9 @@ from bot.slack.review_page import Tally
 from bot.slack.telling import Desk, Fate, Place, tell
 from bot.slack.thumbnail import Thumbnails
 from bot.slack.wire import SlackTrouble
+from bot.watch.facts import JobFacts
 from bot.watch.summary import summarise
+from bot.watch.words import unit_price
 from storage.records import Announcement, AnnouncementState, Job, Thread
 from storage.states import ENDED_JOBS, ItemState, JobState
 
@@ -134,11 +136,22 @@ def card_of(ctx: Context, job: Job, now: datetime) -> Message:
         case JobState.PLANNED:
             return _planned(ctx, job, now, None)
         case JobState.FINISHED | JobState.CANCELLED:
-            summary = summarise(facts(ctx, job), now, ctx.policy.rules)
-            tally = Tally.of(ctx.reviews.counts(job.id))
-            return final_card(job, summary, offers_of(ctx, job), now, tally.line if tally.any else "")
+            judged = facts(ctx, job)
+            summary = summarise(judged, now, ctx.policy.rules)
+            review = _reviewed(Tally.of(ctx.reviews.counts(job.id)), judged)
+            return final_card(job, summary, offers_of(ctx, job), now, review)
         case _:
             return progress_card(job, progress_of(ctx, job, now), now)
+
+
+def _reviewed(review: Tally, judged: JobFacts) -> str:
+    """How far the review is; once nothing is left to review, also what an approved picture cost."""
+    if not review.any:
+        return ""
+    usd, over = judged.tally.spent_usd, not (review.unreviewed or review.remaking)
+    if not (over and review.approved and usd) or judged.tally.unpriced:
+        return review.line
+    return f"{review.line}, {unit_price(usd / review.approved)} for each approved"
 
 
 def offers_of(ctx: Context, job: Job) -> Offers:

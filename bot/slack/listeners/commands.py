@@ -10,11 +10,12 @@ from slack_sdk import WebClient
 from bot.intake import command as c
 from bot.intake.verdicts import parse_verdict
 from bot.runtime import Context
-from bot.slack import answers, budgets, exports, presets, reach, reviewing, schedules, verbs
+from bot.slack import answers, reach, reviewing, verbs
 from bot.slack import blocks as b
 from bot.slack.blocks import Message
 from bot.slack.listeners.parts import open_form, where_of
 from bot.slack.reach import Where
+from bot.slack.replies import reply
 from bot.slack.wire import Wire, wire_of
 
 COMMAND = "/imgbatch"
@@ -62,30 +63,11 @@ def _open(ctx: Context, client: WebClient, body: dict[str, Any], parsed: c.New |
 
 
 def _answer(ctx: Context, wire: Wire, parsed: c.Command, where: Where) -> Message:
-    now = ctx.clock()
-    match parsed:
-        case c.Status(job=job):
-            return answers.status(ctx, job, where.person, where.team, now)
-        case c.ListJobs():
-            return answers.listed(ctx, where.person)
-        case c.Audit(job=job):
-            return answers.proof(ctx, job, where.team)
-        case c.Help(topic=topic):
-            return answers.help_on(topic)
-        case c.Export():
-            return exports.answer(ctx, wire, parsed, where, now, f"command-{ctx.new_id(12)}")
-        case c.Cancel() | c.Retry() | c.Decision():
-            return _decide(ctx, wire, verbs.wish_of(parsed, where.person), where)
-        case c.Budgets():
-            return budgets.answer(ctx, wire, parsed, where, now)
-        case c.Presets():
-            return presets.answer(ctx, wire, parsed, where, now)
-        case c.Schedule() | c.Schedules() | c.Unschedule():
-            return schedules.answer(ctx, wire, parsed, where, now)
-        case c.Unknown(suggestion=suggestion):
-            return reach.sentence(suggestion)
-        case _:
-            return answers.help_on(None)
+    if isinstance(parsed, c.Cancel | c.Retry | c.Decision):
+        return _decide(ctx, wire, verbs.wish_of(parsed, where.person), where)
+    # A command has no id of its own that may be written down, and Slack sends each only once.
+    said = reply(ctx, wire, parsed, where, ctx.clock(), f"command-{ctx.new_id(12)}")
+    return said or answers.help_on(None)
 
 
 def _decide(ctx: Context, wire: Wire, wish: verbs.Wish, where: Where) -> Message:

@@ -1,0 +1,38 @@
+"""What was spent in some time, gathered from the data store. In words: `bot.watch.costs`."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time
+
+from bot.runtime import Context
+from bot.watch.costs import CostReport, Spent
+from storage.costs import Whose
+
+DEAREST = 5
+"""Jobs that are named."""
+
+
+def spending(ctx: Context, whose: Whose, since: datetime, until: datetime) -> CostReport:
+    """By model, and the jobs that cost most."""
+    approved = ctx.queries.approved_of(whose, since, until)
+    jobs, dearest = ctx.queries.dearest(whose, since, until, DEAREST)
+    models = [
+        (
+            f"{cost.provider}/{cost.model}",
+            Spent(
+                jobs=cost.jobs,
+                pictures=cost.made,
+                approved=approved.get((cost.provider, cost.model), 0),
+                usd=cost.usd,
+                perhaps=cost.perhaps,
+                unpriced=cost.unpriced,
+            ),
+        )
+        for cost in ctx.queries.costs(whose, since, until)
+    ]
+    return CostReport(since, until, models, jobs, [job for job in dearest if job[2]])
+
+
+def midnight(day: date) -> datetime:
+    """When the day begins, UTC: months are those of the budgets."""
+    return datetime.combine(day, time(), UTC)

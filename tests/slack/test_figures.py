@@ -1,0 +1,113 @@
+"""`cost` and `stats`: what was spent and how it went, for those who may know it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from bot.config import MonthlyBudgets, Roles
+from bot.intake.figures import MONTHS
+from bot.runtime import now
+from bot.workspace.server import ADMIN, Workspace
+from providers.base import Billed, Failure, FailureKind
+from storage.states import ReviewEvent
+from storage.voting import Pick
+from tests.parts import QUICK
+from tests.priced import PaidSketch
+from tests.slack.house import House, house, words
+from tests.slack.test_budgets import said
+from tests.slack.test_summary import made, summaries
+
+
+@pytest.fixture
+def shop(tmp_path: Path, slack: Workspace) -> Iterator[House]:
+    """Every picture costs $0.10 by the price table; the channel has $5 a month. Ana is the admin."""
+    budgets = MonthlyBudgets(channel=Decimal(5))
+    policy = replace(QUICK, roles=Roles(admins=(ADMIN,)), budgets=budgets)
+    provider = PaidSketch(tmp_path, now, "0.10")
+    with house(tmp_path / "house", slack, providers={"sketch": provider}, policy=policy) as home:
+        yield home
+
+
+def test_a_channels_month_by_model_and_per_approved_picture(shop: House) -> None:
+    job = made(shop)
+    shop.ctx.reviews.decide(job.id, Pick([(1, 2)]), ReviewEvent.APPROVE, shop.ben.user_id, shop.clock())
+    told = said(shop, "cost", "ben")
+    assert f"Cost in {shop.clock():%B}" in told
+    # Four pictures, of which one is a copy and costs nothing.
+    assert "$0.30 for 3 pictures in 1 job: $0.10 each, $0.15 for each of the 2 approved." in told
+    assert "sketch/sketch" in told
+    assert "Budget: " in told
+    assert "$4.70 of $5.00 left" in told
+    assert "$0.30 for 3 pictures" in said(shop, "cost channel")
+    assert "$0.30 for 3 pictures" in said(shop, "cost me")
+    assert "nothing was sent in" in said(shop, "cost me", "ben")
+    assert f"nothing was sent in {MONTHS[shop.clock().month - 2].title()}" in said(shop, "cost last month")
+
+
+def test_in_a_thread_it_is_asked_by_mention(shop: House) -> None:
+    job = made(shop)
+    thread = shop.ctx.mail.thread(job.id)
+    assert thread is not None
+    shop.ana.say(shop.room, "@imgbatch cost", thread=str(thread.ts))
+    shop.arrived()
+    shop.tick()
+    seen = [m for m in shop.ana.thread(shop.channel, str(thread.ts)) if m.get("is_ephemeral")]
+    assert "$0.30 for 3 pictures" in words(seen[-1])
+
+
+def test_what_others_spend_is_told_to_members_and_admins_alone(shop: House, slack: Workspace) -> None:
+    made(shop)
+    secret = slack.add_channel(f"secret-{shop.channel.lower()}", members=(ADMIN,))
+    assert "Only its members and admins" in said(shop, f"cost <#{secret}|secret>", "ben")
+    assert "nothing was sent" in said(shop, f"cost <#{secret}|secret>")
+    assert "Only admins see everybody's batches" in said(shop, "cost month", "ben")
+    assert "$0.30 for 3 pictures" in said(shop, "cost month")
+    assert "Only admins see everybody's batches" in said(shop, "stats all", "ben")
+    shop.ben.command("#general", "/imgbatch", f"cost <#{shop.channel}|x>")
+    assert "$0.30" in words([m for m in shop.ben.messages("#general") if m.get("is_ephemeral")][-1])
+
+
+def test_unknown_costs_are_said_to_be_unknown(shop: House) -> None:
+    provider = shop.ctx.providers["sketch"]
+    assert isinstance(provider, PaidSketch)
+    lost = Failure(FailureKind.SERVER_ERROR, "busy", "try again", billed=Billed.UNKNOWN)
+    provider.failures.append(lost)
+    made(shop)
+    told = said(shop, "cost")
+    assert "at least $0.30 for 3 pictures" in told
+    assert "What 1 answer cost is not known ($0.10 at list price)." in told
+
+
+def test_stats_say_success_refusals_retries_time_and_money(shop: House) -> None:
+    provider = shop.ctx.providers["sketch"]
+    assert isinstance(provider, PaidSketch)
+    provider.failures.append(Failure(FailureKind.CONTENT_POLICY, "rules", "no", billed=Billed.NO))
+    made(shop)
+    told = said(shop, "stats 7")
+    assert "The last 7 days" in told
+    assert "refused" in told
+    assert "of the promised time, none longer." in told
+    assert "a picture" in told
+    assert "no batch ran in the last 7 days" in said(shop, "stats 7 me", "ben")
+
+
+def test_the_card_says_what_an_approved_picture_cost_and_the_summary_stays(shop: House) -> None:
+    job = made(shop)
+    before = words(summaries(shop, job))
+    thread = shop.ctx.mail.thread(job.id)
+    assert thread is not None
+    shop.ana.say(shop.room, "@imgbatch approve 1-3", thread=str(thread.ts))
+    shop.hear()
+    shop.tick(seconds=15, times=2)
+    assert "3 approved, 0 rejected, 1 to review" in words(shop.card())
+    assert "for each approved" not in words(shop.card())
+    shop.ana.say(shop.room, "@imgbatch reject 4: wrong colour", thread=str(thread.ts))
+    shop.hear()
+    shop.tick(seconds=15, times=2)
+    assert "3 approved, 1 rejected, 0 to review, $0.10 for each approved." in words(shop.card())
+    assert words(summaries(shop, job)) == before
