@@ -35,6 +35,18 @@ def begin(
     fresh = (changes is None or not changes.given()) and not template
     if aside is not None and fresh and (sheet is None or (aside.sheet and aside.sheet.id == sheet.id)):
         return aside if sheet is not None else _here(aside, where.channel)
+    return blank(ctx, where, sheet=sheet, changes=changes, template=template)
+
+
+def blank(
+    ctx: Context,
+    where: Where,
+    *,
+    sheet: Sheet | None = None,
+    changes: Changes | None = None,
+    template: str | None = None,
+) -> Draft:
+    """The same, whatever was put aside. Raises CommandError."""
     changes, template = presets.fill(ctx, where, changes or Changes(), template)
     thread = where.thread if sheet is not None else None
     return Draft(
@@ -110,17 +122,21 @@ def look_at(wire: Wire, sheet: Sheet, now: datetime) -> tuple[Sheet, Glance]:
         return sheet, Glance((), {}, problem=str(problem))
 
 
-def update(ctx: Context, wire: Wire, view_id: str, mark: str, draft: Draft, now: datetime) -> None:
-    """Draw the open form again, unless it was drawn meanwhile or is closed. Raises SlackTrouble."""
-    replace_view(wire, view_id, mark, drawn(ctx, draft, now), now)
+def update(ctx: Context, wire: Wire, view_id: str, mark: str, draft: Draft, now: datetime) -> bool:
+    """Draw the open form again, unless it was drawn meanwhile or is closed; whether it was. Raises
+    SlackTrouble.
+    """
+    return replace_view(wire, view_id, mark, drawn(ctx, draft, now), now)
 
 
-def replace_view(wire: Wire, view_id: str, mark: str, view: View, now: datetime) -> None:
-    """Put a view in the place of one that is open and still has this mark; an empty mark fits whatever is
-    open. Raises SlackTrouble.
+def replace_view(wire: Wire, view_id: str, mark: str, view: View, now: datetime) -> bool:
+    """Put a view in the place of one that is open and still has this mark, and say whether it had; an empty
+    mark fits whatever is open. Raises SlackTrouble.
     """
     try:
         wire.call("views.update", now, paced=False, view_id=view_id, view=view, hash=mark or None)
     except Unfit as problem:
         if problem.code not in ("hash_conflict", "not_found"):
             raise
+        return False
+    return True

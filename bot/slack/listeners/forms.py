@@ -143,7 +143,7 @@ def _pressed(ctx: Context, wire: Wire, view: Json, person: str, action_id: str) 
             draft = replace(draft.with_values(kept), sheet=None, glance=None)
         case _:
             ctx.shelf.drop_draft(draft.team, person)
-            fresh = opening.begin(ctx, Where(draft.team, draft.here, person))
+            fresh = opening.blank(ctx, Where(draft.team, draft.here, person))
             draft = replace(fresh, turn=draft.turn + 1)
     draft.keep(ctx, person, now)
     # What was asked for by a button comes, even if a field was changed at that moment

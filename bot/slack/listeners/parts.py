@@ -73,8 +73,9 @@ def show_form(ctx: Context, client: WebClient, trigger: str, draft: Draft, perso
 def _look(ctx: Context, client: WebClient, draft: Draft, person: str, view_id: str, mark: str) -> None:
     now, wire = ctx.clock(), wire_of(client)
     draft = opening.with_glance(wire, draft, now)
-    draft.keep(ctx, person, now)
-    opening.update(ctx, wire, view_id, mark, draft, now)
+    # Only what is shown is put aside: the person may have begun afresh meanwhile
+    if opening.update(ctx, wire, view_id, mark, draft, now):
+        draft.keep(ctx, person, now)
 
 
 _BEHIND = ThreadPoolExecutor(4, thread_name_prefix="form")
