@@ -216,6 +216,14 @@ def stats(
 
 
 @app.command()
+def failures(job: JobArgument, as_json: JsonOption = False) -> None:
+    """Show what of a job failed, by who can act, and what was paid for it."""
+    from bot.what_failed import show_failures
+
+    raise typer.Exit(_guarded(show_failures, job, as_json))
+
+
+@app.command()
 def export(
     job: JobArgument,
     everything: Annotated[bool, typer.Option("--all", help="Also what nobody has approved.")] = False,

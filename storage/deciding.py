@@ -11,14 +11,14 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, and_, insert, select, update
+from sqlalchemy import ColumnElement, Connection, and_, insert, select, update
 
 from storage.copies import COPIED, OWN
 from storage.lanes import Relaned, relane
 from storage.moves import ITEM, JOB, SUBMISSION, move_items, move_one, not_sent
+from storage.pictures import NOT_MADE
 from storage.states import (
     ENDED_JOBS,
-    FINAL_ITEMS,
     ItemEvent,
     ItemState,
     JobEvent,
@@ -28,6 +28,7 @@ from storage.states import (
     SubmissionState,
 )
 from storage.tables import table
+from storage.voting import asked_before
 
 EVENT = table("event")
 
@@ -138,12 +139,17 @@ def _withdrawn(c: Connection, job_id: str, at: datetime, note: str) -> Sequence[
     return ids
 
 
-def reopen(c: Connection, job_id: str, states: Iterable[ItemState], at: datetime, person: str) -> int:
-    """Send ended items of these states again; how many. A job that had ended goes on, and so does a pilot."""
-    chosen = [state for state in states if state in FINAL_ITEMS and state is not ItemState.STORED]
+def reopen(
+    c: Connection, job_id: str, ended: ColumnElement[bool], at: datetime, person: str, once: str = ""
+) -> int:
+    """Send what came to nothing again, as far as `ended` holds of it; how many items. A job that had ended
+    goes on, and so does a pilot. Nothing where the asking called `once` was followed before.
+    """
+    if asked_before(c, job_id, person, once, at):
+        return 0
     # What a newer version took the place of is not wanted any more.
     wanted = ITEM.c.review != ReviewState.REPLACED
-    mine = and_(ITEM.c.job_id == job_id, ITEM.c.state.in_(chosen), wanted)
+    mine = and_(ITEM.c.job_id == job_id, ITEM.c.state.in_(list(NOT_MADE)), wanted, ended)
     fresh: dict[str, Any] = {"attempts": 0, "failure_kind": None, "failure_code": None, "reason": None}
     own, copies = [mine, OWN], [mine, COPIED]
     moved = move_items(c, ItemEvent.REOPEN, own, at, person=person, due_at=at, **fresh)

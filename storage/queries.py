@@ -13,6 +13,7 @@ from storage.accounts import Accounts
 from storage.budgets import Spending
 from storage.copies import OWN
 from storage.costs import Costs
+from storage.failed import FailedItems
 from storage.findings import Findings
 from storage.health import Health
 from storage.histories import Histories
@@ -58,6 +59,7 @@ class Queries(
     Findings,
     Personal,
     Sheets,
+    FailedItems,
     Spending,
     Costs,
     Histories,
@@ -192,7 +194,7 @@ class Queries(
             return {(provider, model, lane): number for provider, model, lane, number in found}
 
     def failures(self, job_id: str) -> Sequence[FailureGroup]:
-        """Ended, not stored, not cancelled: grouped by kind and code, most first."""
+        """Ended, not stored, not cancelled, not replaced: grouped by kind and code, most first."""
         ended = [ItemState.REFUSED, ItemState.FAILED, ItemState.EXPIRED, ItemState.IN_DOUBT]
         query = (
             select(
@@ -203,7 +205,7 @@ class Queries(
                 func.min(ITEM.c.row),
                 func.min(ITEM.c.reason),
             )
-            .where(ITEM.c.job_id == job_id, ITEM.c.state.in_(ended))
+            .where(ITEM.c.job_id == job_id, ITEM.c.state.in_(ended), ITEM.c.review != ReviewState.REPLACED)
             .group_by(ITEM.c.state, ITEM.c.failure_kind, ITEM.c.failure_code)
             .order_by(func.count().desc())
         )
@@ -216,9 +218,8 @@ class Queries(
     def examples(self, job_id: str, kind: str, limit: int) -> Sequence[Item]:
         """The first items that ended for this kind of failure."""
         ended = [ItemState.REFUSED, ItemState.FAILED, ItemState.EXPIRED]
-        query = select(ITEM).where(
-            ITEM.c.job_id == job_id, ITEM.c.state.in_(ended), ITEM.c.failure_kind == kind
-        )
+        mine = (ITEM.c.job_id == job_id, ITEM.c.review != ReviewState.REPLACED)
+        query = select(ITEM).where(*mine, ITEM.c.state.in_(ended), ITEM.c.failure_kind == kind)
         return self._all(Item, query.order_by(ITEM.c.number).limit(limit))
 
     def first_try(self, job_id: str) -> int:

@@ -13,6 +13,7 @@ from sqlalchemy import (
     Connection,
     Engine,
     and_,
+    exists,
     func,
     insert,
     or_,
@@ -173,15 +174,21 @@ class Reviews(Pictures):
         return added
 
     def restore(self, job_id: str, at: datetime) -> Sequence[int]:
-        """Where a new version came to nothing, the one before counts again; their pictures' numbers.
+        """Where a new version came to nothing, the picture there was before counts again; their numbers.
 
-        It has to be reviewed anew. Nothing happens while another version of the picture is being made.
+        It has to be reviewed anew. Nothing happens while another version of the picture is being made, nor
+        where none was made before: then the newest words count.
         """
+        made = ITEM.alias("made")
+        first = func.coalesce(made.c.version_of, made.c.number)
         failed = and_(
             ITEM.c.job_id == job_id,
             ITEM.c.version_of.is_not(None),
             ITEM.c.state.in_(list(NOT_MADE)),
             ITEM.c.review != ReviewState.REPLACED,
+            exists().where(
+                made.c.job_id == job_id, first == ITEM.c.version_of, made.c.state == ItemState.STORED
+            ),
         )
         with self._reading() as c:
             if c.execute(select(ITEM.c.number).where(failed).limit(1)).first() is None:

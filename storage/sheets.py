@@ -6,19 +6,17 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from sqlalchemy import ColumnElement, and_, func, or_, select
+from sqlalchemy import and_, func, or_, select
 
 from storage.each import IN_LIST
 from storage.reading import Reader
 from storage.records import Item, Row
-from storage.states import FINAL_ITEMS, ItemState, ReviewState
+from storage.states import ItemState, ReviewState
 from storage.tables import table
 from storage.voting import ASKED
 
 ROW, ITEM, ATTEMPT, EVENT = table("row"), table("item"), table("attempt"), table("event")
 VOTE = table("vote")
-
-NOT_MADE = FINAL_ITEMS - {ItemState.STORED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,19 +30,6 @@ class Spent:
 
     def __add__(self, other: Spent) -> Spent:
         return Spent(self.usd + other.usd, self.unpriced + other.unpriced)
-
-
-@dataclass(frozen=True, slots=True)
-class Failed:
-    """Pictures without a file that ended alike, with what they cost."""
-
-    state: ItemState
-    kind: str
-    code: str
-    count: int
-    spent: Spent
-    billed: int
-    """How many of them were billed at least once."""
 
 
 class Sheets(Reader):
@@ -77,7 +62,7 @@ class Sheets(Reader):
         found: dict[int, Spent] = {}
         for some in _parts(rows):
             query = (
-                select(ITEM.c.row, _KNOWN, _UNKNOWN)
+                select(ITEM.c.row, KNOWN, UNKNOWN)
                 .select_from(ATTEMPT.join(ITEM, _OF_ITEM))
                 .where(ATTEMPT.c.job_id == job_id, ITEM.c.row.in_(some))
                 .group_by(ITEM.c.row)
@@ -114,71 +99,15 @@ class Sheets(Reader):
         with self._reading() as c:
             return c.execute(select(EVENT.c.id).where(*same).limit(1)).first() is not None
 
-    def failed(self, job_id: str) -> Sequence[Failed]:
-        """Pictures that came to nothing and are wanted, by how they ended, most first."""
-        spent = (
-            select(ATTEMPT.c.item, _KNOWN.label("usd"), _UNKNOWN.label("unpriced"), _BILLED.label("billed"))
-            .where(ATTEMPT.c.job_id == job_id)
-            .group_by(ATTEMPT.c.item)
-            .subquery()
-        )
-        alike = (ITEM.c.state, func.coalesce(ITEM.c.failure_kind, ""), func.coalesce(ITEM.c.failure_code, ""))
-        query = (
-            select(
-                *alike,
-                func.count(),
-                func.coalesce(func.sum(spent.c.usd), 0),
-                func.coalesce(func.sum(spent.c.unpriced), 0),
-                func.count().filter(spent.c.billed > 0),
-            )
-            .select_from(ITEM.outerjoin(spent, spent.c.item == ITEM.c.number))
-            .where(*_unmade(job_id))
-            .group_by(*alike)
-            .order_by(func.count().desc())
-        )
-        with self._reading() as c:
-            return [
-                Failed(ItemState(state), kind, code, count, Spent(_usd(usd), int(unpriced)), billed)
-                for state, kind, code, count, usd, unpriced, billed in c.execute(query)
-            ]
-
-    def failed_items(self, job_id: str, ends: Collection[tuple[str, str, str]], limit: int) -> Sequence[Item]:
-        """The first of those that ended in one of these ways (state, kind, code)."""
-        ways = [
-            and_(
-                ITEM.c.state == state,
-                func.coalesce(ITEM.c.failure_kind, "") == kind,
-                func.coalesce(ITEM.c.failure_code, "") == code,
-            )
-            for state, kind, code in ends
-        ]
-        if not ways:
-            return []
-        query = select(ITEM).where(*_unmade(job_id), or_(*ways)).order_by(ITEM.c.number)
-        return self._all(Item, query.limit(limit))
-
 
 _OF_ITEM = and_(ITEM.c.job_id == ATTEMPT.c.job_id, ITEM.c.number == ATTEMPT.c.item)
 _OPEN = ATTEMPT.c.outcome.is_(None)
 _PAID = or_(ATTEMPT.c.billed == "yes", ATTEMPT.c.outcome == "made")
 _PERHAPS = and_(ATTEMPT.c.billed == "unknown", ~_OPEN)
 # The same sums as in `Queries.ledger`.
-_KNOWN = func.coalesce(func.sum(ATTEMPT.c.cost).filter(~_OPEN), 0)
-_UNKNOWN = func.count().filter(and_(or_(_PAID, _PERHAPS), ATTEMPT.c.cost.is_(None)))
-_BILLED = func.count().filter(and_(_PAID, or_(ATTEMPT.c.cost.is_(None), ATTEMPT.c.cost > 0)))
-
-
-def _unmade(job_id: str) -> tuple[ColumnElement[bool], ...]:
-    return (
-        ITEM.c.job_id == job_id,
-        ITEM.c.state.in_(list(NOT_MADE)),
-        ITEM.c.review != ReviewState.REPLACED,
-    )
-
-
-def _usd(value: object) -> Decimal:
-    """A sum over a labelled column comes back in dollars or, where its type was lost, in billionths."""
-    return value if isinstance(value, Decimal) else Decimal(str(value or 0))
+KNOWN = func.coalesce(func.sum(ATTEMPT.c.cost).filter(~_OPEN), 0)
+UNKNOWN = func.count().filter(and_(or_(_PAID, _PERHAPS), ATTEMPT.c.cost.is_(None)))
+BILLED = func.count().filter(or_(ATTEMPT.c.cost > Decimal(0), and_(_PAID, ATTEMPT.c.cost.is_(None))))
 
 
 def _parts(values: Iterable[int | str]) -> Iterable[list[int | str]]:

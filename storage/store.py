@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -12,13 +12,14 @@ from sqlalchemy import delete, func, insert, select, update
 from storage import deciding
 from storage.budgets import Budget, allow_unpriced, keeping
 from storage.each import ItemMove, move_each
+from storage.failed import End, ended_as
 from storage.lanes import Relaned, relane, rush
 from storage.moves import columns, move_items, move_one
 from storage.records import Item, Job, Row
 from storage.returning import Taken, take
 from storage.reusing import Reuse, choose
 from storage.sending import Sending
-from storage.states import ItemEvent, ItemState, JobEvent, StaleTransitionError
+from storage.states import UNDER_WAY, ItemEvent, ItemState, JobEvent, StaleTransitionError
 from storage.tables import table
 
 JOB, ROW, ITEM, ATTEMPT = table("job"), table("row"), table("item"), table("attempt")
@@ -158,7 +159,21 @@ class Store(Sending):
         on, and a pilot that was shown runs again.
         """
         with self._writer.transaction() as c, keeping(c, job_id, within, at):
-            return deciding.reopen(c, job_id, states, at, person)
+            return deciding.reopen(c, job_id, ITEM.c.state.in_(list(states)), at, person)
+
+    def send_again(
+        self,
+        job_id: str,
+        ends: Collection[End],
+        at: datetime,
+        person: str,
+        once: str,
+        *,
+        within: Sequence[Budget] = (),
+    ) -> int:
+        """The same for those that ended in one of these ways; 0 where this asking was followed before."""
+        with self._writer.transaction() as c, keeping(c, job_id, within, at):
+            return deciding.reopen(c, job_id, ended_as(ends), at, person, once)
 
     def take_sheet(
         self,
@@ -210,10 +225,14 @@ class Store(Sending):
         with self._writer.transaction() as c:
             return relane(c, job_id, [items], ItemState.WAITING, at, note)
 
-    def finish_job(self, job_id: str, at: datetime) -> None:
-        """Nothing is under way any more."""
+    def finish_job(self, job_id: str, at: datetime) -> bool:
+        """Nothing is under way any more; False where somebody has sent something again meanwhile."""
+        busy = (ITEM.c.job_id == job_id, ITEM.c.state.in_(list(UNDER_WAY)))
         with self._writer.transaction() as c:
+            if c.execute(select(ITEM.c.number).where(*busy).limit(1)).first() is not None:
+                return False
             move_one(c, "job", job_id, job_id, JobEvent.FINISH, at, finished_at=at)
+            return True
 
     # --- collecting --------------------------------------------------------------------------------
 

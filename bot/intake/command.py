@@ -25,6 +25,7 @@ __all__ = [
     "Costs",
     "Decision",
     "Export",
+    "Failures",
     "Help",
     "ListJobs",
     "New",
@@ -84,12 +85,19 @@ class Retry:
 
     job: str
     which: str = "failed"
-    """One of WHICH."""
+    """One of WHICH or KINDS."""
 
 
 @dataclass(frozen=True, slots=True)
 class Audit:
     """The proof that every row and dollar is accounted for."""
+
+    job: str
+
+
+@dataclass(frozen=True, slots=True)
+class Failures:
+    """What of a job came to nothing, and what can be done about it."""
 
     job: str
 
@@ -160,6 +168,7 @@ Command = (
     | Retry
     | Decision
     | Audit
+    | Failures
     | Export
     | Budgets
     | Costs
@@ -177,6 +186,9 @@ PRESET_ACTIONS = ("list", "show", "save", "drop")
 WHICH = ("failed", "refused", "expired", "cancelled", "in_doubt", "all")
 """Items a retry can be about; `all` is every one that did not become a picture."""
 
+KINDS = ("timeout", "server_error", "rate_limited", "empty", "budget", "quota", "auth", "unknown")
+"""The same by why they failed, as “failures” lists them."""
+
 _VERBS = {
     **{verb: verb for verb in ("new", "run", "status", "list", "cancel", "retry", "help", "audit", "export")},
     **{verb: verb for verb in ("presets", "schedule", "schedules", "unschedule")},
@@ -188,6 +200,7 @@ _VERBS = {
     "jobs": "list",
     "ls": "list",
     "stop": "cancel",
+    **dict.fromkeys(("failures", "failure", "failed", "errors"), "failures"),
     "download": "export",
     "zip": "export",
     "abort": "cancel",
@@ -274,7 +287,8 @@ def _command(verb: str, rest: str, job: str | None, text: str) -> Command:
         case "unschedule":
             return Unschedule(_job(verb, rest, None))
         case _:
-            return Audit(_job(verb, rest, job))
+            named = _job(verb, rest, job)
+            return Failures(named) if verb == "failures" else Audit(named)
 
 
 def _job(verb: str, rest: str, job: str | None) -> str:
@@ -298,14 +312,17 @@ def _job(verb: str, rest: str, job: str | None) -> str:
 def _retry(rest: str, job: str | None) -> Retry:
     which: list[str] = []
     names: list[str] = []
-    for word in re.sub(r"\bin[ -]doubt\b", "in_doubt", rest, flags=re.IGNORECASE).split():
+    for word in re.sub(r"\b(in|server|rate)[ -](doubt|error|limited)\b", r"\1_\2", rest, flags=re.I).split():
         plain = word.strip("`*_.,:!").lower()
-        (which if plain in WHICH else names).append(plain)
+        plain = plain.removesuffix("s") if plain.removesuffix("s") in KINDS else plain
+        (which if plain in (*WHICH, *KINDS) else names).append(plain)
     if len(which) > 1:
-        raise CommandError(f"“retry” takes one kind of picture at a time: {', '.join(WHICH)}.")
+        kinds = ", ".join((*WHICH, *KINDS))
+        raise CommandError(f"“retry” takes one kind of picture at a time: {kinds}.")
     if len(names) > 1 or (names and job and not _JOB.fullmatch(names[0])):
-        close = [c for name in names for c in difflib.get_close_matches(name, WHICH, 1, 0.7)]
-        hint = f"did you mean {close[0]}?" if close else f"the kinds are {', '.join(WHICH)}."
+        known = (*WHICH, *KINDS)
+        close = [c for name in names for c in difflib.get_close_matches(name, known, 1, 0.7)]
+        hint = f"did you mean {close[0]}?" if close else f"the kinds are {', '.join(known)}."
         raise CommandError(f"“retry” takes one job and one kind of picture; {hint}")
     return Retry(_job("retry", " ".join(names), job), which[0] if which else "failed")
 
@@ -353,5 +370,5 @@ def _no_verb(first: str, plain: str) -> str:
         return f"{quoted(first)} is not a command; did you mean {quoted(f'{close[0]} {rest}'.strip())}?"
     if "{" in plain or "=" in plain:
         return "Write “run” in front of a template or options, and drop the sheet beside them."
-    known = "new, run, status, list, cancel, retry, audit, cost, budget, preset, schedule or help"
+    known = "new, run, status, list, cancel, failures, retry, audit, cost, budget, preset, schedule or help"
     return f"{quoted(first)} is not a command; write {known}."

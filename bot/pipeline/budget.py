@@ -14,14 +14,12 @@ from decimal import Decimal
 
 from bot.pipeline.plan import BudgetError, Plan
 from bot.runtime import Context
+from bot.watch.failing import SPENT
 from bot.watch.words import count, listed, money
 from providers.base import Lane
 from storage.budgets import Budget, BudgetKind, OverBudgetError
 from storage.records import Item, Job
 from storage.states import ItemEvent, StaleTransitionError
-
-SPENT = "budget"
-"""Failure kind of an item that is not tried again because no budget is left for it."""
 
 
 def budgets_of(ctx: Context, job: Job) -> list[Budget]:

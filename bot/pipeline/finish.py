@@ -33,6 +33,7 @@ def _finish(ctx: Context, job: Job, now: datetime) -> bool:
     sampling = job.state in (JobState.PILOT, JobState.PILOT_REVIEW)
     if busy or sampling or ctx.queries.unfinished_submissions(job.id):
         return False
-    ctx.store.finish_job(job.id, now)
+    if not ctx.store.finish_job(job.id, now):
+        return False
     log.info("finished: %s", ", ".join(f"{number} {state.value}" for state, number in counts.items()))
     return True

@@ -19,7 +19,9 @@ from bot.imaging.file_names import Names, safe_name
 from bot.intake.exporting import APPROVED, STORE, ExportWish
 from bot.logs import about
 from bot.pipeline.delivered import Made, files
+from bot.pipeline.failures import write_failed
 from bot.pipeline.manifest import Manifest
+from bot.pipeline.results import Wanted, kind_of
 from bot.runtime import Context
 from bot.watch.words import count
 from storage.outlets import Outlet, OutletTrouble
@@ -83,8 +85,10 @@ def _end(
 
 def make(ctx: Context, job: Job, export: Export) -> tuple[list[dict[str, Any]], str]:
     """The parts of an export, and what is to be said of it. Raises CannotExportError, OutletTrouble."""
-    wish = ExportWish.of(export.wish)
     named: Mapping[str, str] = export.wish.get("people") or {}
+    if "sheet" in export.wish:
+        return _sheet(ctx, job, export, Wanted(names=lambda person: named.get(person, person))), ""
+    wish = ExportWish.of(export.wish)
 
     def approved_by(item: Item) -> str:
         return "; ".join(named.get(person, person) for person in approvers(ctx, item))
@@ -103,6 +107,19 @@ def make(ctx: Context, job: Job, export: Export) -> tuple[list[dict[str, Any]], 
         parts = packing.end()
     note = f"{count(missed, 'file')} could not be made; the manifest says why." if missed else ""
     return [{**part, "of": pictures} for part in parts], note
+
+
+def _sheet(ctx: Context, job: Job, export: Export, wanted: Wanted) -> list[dict[str, Any]]:
+    """The rows that failed in one way, to be mended and returned."""
+    kind, ending = str(export.wish["sheet"]), kind_of(job)
+    key = f"{job.id}/export/{export.id}.{ending}"
+    with ctx.blobs.writing(key) as file:
+        rows = write_failed(ctx, job, kind, file, wanted)
+    if not rows:
+        ctx.blobs.delete(key)
+        raise CannotExportError(f"Nothing of that kind is left in job {job.id}.")
+    name = f"{safe_name(job.title, empty='job')[:60]}-{kind}.{ending}"
+    return [{"key": key, "name": name, "files": rows, "of": rows, "size": ctx.blobs.size(key)}]
 
 
 def nothing(job: Job, which: str) -> str:

@@ -53,6 +53,19 @@ class Redone:
     unpriced: int
     """Pictures whose price nobody knows; they are not in `low` and `high`."""
 
+    @classmethod
+    def of(cls, added: Sequence[Item]) -> Redone:
+        """These new versions with what they cost."""
+        priced = [(new.quoted_low, new.quoted_high) for new in added]
+        known = [(low, high) for low, high in priced if low is not None and high is not None]
+        low = sum((low for low, _ in known), Decimal(0))
+        return cls(added, low, sum((high for _, high in known), Decimal(0)), len(added) - len(known))
+
+    @property
+    def most(self) -> Decimal | None:
+        """The highest price; None: not known."""
+        return None if self.unpriced else self.high
+
     @property
     def price(self) -> str:
         """“$0.04”, or what is not known about it."""
@@ -97,7 +110,7 @@ def redo(
 
     Raises CannotRedoError, and nothing is added, where one of them cannot be made or the budget is passed.
     """
-    pairs = [(one.seen, _new(ctx, one, now)) for one in wanted if _can(one.seen)]
+    pairs = [(one.seen, new_version(ctx, one, now)) for one in wanted if _can(one.seen)]
     try:
         with bearing(ctx, job, now) as within:
             added = ctx.reviews.add_versions(job.id, pairs, person, now, once=once, within=within)
@@ -108,20 +121,15 @@ def redo(
         raise CannotRedoError(
             f"Job {job.id} takes no new pictures while it is being cancelled; try again when it has ended."
         ) from problem
-    priced = [new for new in added if new.quoted_low is not None and new.quoted_high is not None]
-    return Redone(
-        added,
-        sum((new.quoted_low or Decimal(0) for new in priced), Decimal(0)),
-        sum((new.quoted_high or Decimal(0) for new in priced), Decimal(0)),
-        len(added) - len(priced),
-    )
+    return Redone.of(added)
 
 
 def _can(seen: Item) -> bool:
     return seen.state in FINAL_ITEMS and seen.review is not ReviewState.REPLACED
 
 
-def _new(ctx: Context, one: Again, now: datetime) -> Item:
+def new_version(ctx: Context, one: Again, now: datetime) -> Item:
+    """The item that is to be made, priced. Raises CannotRedoError where it cannot be."""
     seen, card = one.seen, card_of(ctx, one.seen, now)
     prompt = seen.prompt if one.prompt is None else one.prompt.strip()
     problem = prompts.lint(prompt, card)

@@ -63,8 +63,8 @@ class Memory:
     """Since when a summary waits for its chart, by kind."""
     alerted: set[str] = field(default_factory=set)
     """Incidents of which everything is told."""
-    reviewed: dict[str, datetime] = field(default_factory=dict)
-    """When each job's review had changed last, when all of it was told."""
+    reviewed: dict[str, datetime] | None = None
+    """When each job's review had changed last, when all of it was told; None before the first tick."""
     due: dict[str, datetime] = field(default_factory=dict)
     """When a job of which all is told is to be looked at for a reminder."""
 
@@ -102,7 +102,7 @@ def announce(ctx: Context, client: WebClient, now: datetime, *, alert_channel: s
 def _changes(ctx: Context) -> Mapping[str, datetime]:
     """Jobs beside whose making something happened, each with when that was last."""
     found = dict(ctx.shelf.recalled(review.REVIEW))
-    for changed in (returns.changes(ctx), ctx.shelf.export_changes()):
+    for changed in (returns.changes(ctx), ctx.shelf.export_changes(), ctx.shelf.recalled(ASK)):
         for job_id, at in changed.items():
             found[job_id] = max(at, found.get(job_id, at))
     return found
@@ -128,9 +128,10 @@ def _watch(ctx: Context, memory: Memory, living: Mapping[str, Job], marks: Mappi
 
 def _watch_reviews(memory: Memory, reviews: Mapping[str, datetime], now: datetime) -> None:
     """Jobs in whose review something happened, or of which somebody is to be reminded."""
-    if not memory.reviewed:
-        memory.reviewed.update(reviews)  # the first tick: all jobs are looked at anyway, some at a time
-    memory.watched |= {job_id for job_id, at in reviews.items() if memory.reviewed.get(job_id) != at}
+    known = memory.reviewed
+    if known is None:  # the first tick: all jobs are looked at anyway, some at a time
+        known = memory.reviewed = dict(reviews)
+    memory.watched |= {job_id for job_id, at in reviews.items() if known.get(job_id) != at}
     come = [job_id for job_id, at in memory.due.items() if at <= now]
     memory.watched.update(come)
     for job_id in come:
@@ -138,7 +139,7 @@ def _watch_reviews(memory: Memory, reviews: Mapping[str, datetime], now: datetim
 
 
 def _reviews_told(memory: Memory, job: Job, changed_at: datetime | None, now: datetime) -> None:
-    if changed_at is not None:
+    if changed_at is not None and memory.reviewed is not None:
         memory.reviewed[job.id] = changed_at
     next_at = reminders.next_at(job, now)
     if next_at is not None:
@@ -248,8 +249,7 @@ def _tell_end(desk: Desk, memory: Memory, place: Place, team: str, job: Job, tol
             if number + 1 < len(parts):
                 send_ahead(desk, job, parts[number + 1])
             return False
-    # Once it was begun, `_keep_review` goes on with it.
-    if parts and review.REVIEW not in told and review.tell_review(desk, place, team, job, None) is Fate.WAITS:
+    if not _begin_review(desk, place, team, job, told):
         return False
     if tell_results(desk, place, team, job, stamp, told.get(f"results-{stamp}")) is Fate.WAITS:
         return False
@@ -257,10 +257,19 @@ def _tell_end(desk: Desk, memory: Memory, place: Place, team: str, job: Job, tol
     return True
 
 
+def _begin_review(desk: Desk, place: Place, team: str, job: Job, told: Told) -> bool:
+    """The review of a job with pictures; True when it stands. `_keep_review` goes on with it."""
+    if review.REVIEW in told or not desk.ctx.reviews.counts(job.id):
+        return True
+    if review.tell_review(desk, place, team, job, None) is Fate.WAITS:
+        return False
+    return tell_redone(desk, place, job, told)
+
+
 def _only_redone(ctx: Context, job: Job, told: Told) -> bool:
     """Whether pictures were made again since the job was summed up, and nothing else has happened."""
     before = _before(told, stamp_of(job))
-    if before is None or returns.took_since(ctx, job, before):
+    if before is None or review.REVIEW not in told or returns.took_since(ctx, job, before):
         return False
     return not ctx.reviews.asked_for(job.id, before)
 

@@ -159,13 +159,13 @@ _SHORT = """*From a sheet to pictures*
 pictures come in the same thread.
 
 `/imgbatch new` · `status [job]` · `list` · `start JOB [now|cheap] [sample 8]` · `go on JOB` · `pause JOB` ·
-`resume JOB` · `cancel JOB` · `agree JOB` · `rush JOB` · `reuse JOB` · `retry JOB` · `audit JOB` ·
-`export JOB` · `help TOPIC`
+`resume JOB` · `cancel JOB` · `agree JOB` · `rush JOB` · `reuse JOB` · `failures JOB` · `retry JOB` ·
+`audit JOB` · `export JOB` · `help TOPIC`
 `approve JOB 1-40 except 7` · `reject JOB 3: wrong colour` · `redo JOB 5, 9` · `undo JOB`
 `preset` · `cost` · `stats` · `budget` · `schedule JOB daily 07:00` · `schedules`
 In a job's thread, mention me with the same words; the job need not be named.
 Topics: templates, sheet, options, new, run, start, sample, approval, rush, reuse, status, list, pause, \
-cancel, retry, review, audit, cost, stats, budget, presets, schedules."""
+cancel, failures, retry, review, audit, cost, stats, budget, presets, schedules."""
 
 _TOPICS: Mapping[str, str] = {
     "templates": "A template is a prompt with columns in double braces: `Studio photo of {{ name }}`. A "
@@ -199,8 +199,12 @@ _TOPICS: Mapping[str, str] = {
     "comes in, because it is paid for.",
     "cancel": "`/imgbatch cancel JOB` stops what was not sent yet. What is made is kept, and what is at the "
     "provider is awaited, because it is paid for.",
+    "failures": "`/imgbatch failures JOB` lists what failed by who can act, with what was paid. *What "
+    "failed* there and on the job's card opens a page on which you reword what was refused, send the rest "
+    "again, or get just these rows as a sheet: mend it and drop it into the job's thread.",
     "retry": "`/imgbatch retry JOB` sends the failed pictures again. Add `refused`, `expired`, `cancelled`, "
-    "`in_doubt` or `all` for others; those in doubt may be paid twice.",
+    "`in_doubt` or `all` for others, or a kind that `failures` lists, such as `timeout`; those in doubt may "
+    "be paid twice.",
     "presets": "A preset is options under a name, for one channel: `/imgbatch preset save packshots "
     'size=1024x1024 lane=batch prefix="Clean studio shot." budget=40`, then `preset=packshots` beside a '
     "sheet or in the form. The one called `default` fills what nobody says. `preset`, `preset show NAME` and "

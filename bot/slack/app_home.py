@@ -95,7 +95,7 @@ def _mine(ctx: Context, wire: Wire, person: str, page: int, now: datetime) -> li
 
 
 def _job(ctx: Context, wire: Wire, job: Job, now: datetime) -> Block:
-    counts = ctx.queries.counts(job.id)
+    counts = ctx.reviews.standing(job.id)
     lines = [f"*{b.escaped(job.title, 100)}*", w.standing(job, counts)]
     if job.started_at is not None and job.finished_at is None and job.items:
         share = counts.get(ItemState.STORED, 0) / job.items

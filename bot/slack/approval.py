@@ -7,7 +7,7 @@ permit for more covers less. A price nobody knows is above every limit.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -34,6 +34,15 @@ class Ask:
     usd: Decimal | None
     """What it may cost; None: nobody knows."""
     at: datetime
+    which: str = "failed"
+    """Pictures to send again."""
+    prompts: Mapping[str, str] = field(default_factory=dict)
+    """Other words for pictures that failed, by item."""
+
+    @property
+    def wanted(self) -> tuple[object, ...]:
+        """Equal where the same is asked for."""
+        return self.verb, self.lane, self.which, self.prompts
 
     @property
     def id(self) -> str:
@@ -45,12 +54,14 @@ class Ask:
 
     def to_json(self) -> dict[str, Any]:
         usd = None if self.usd is None else str(self.usd)
-        return {"person": self.person, "verb": self.verb, "lane": self.lane, "usd": usd}
+        about = {"which": self.which, "prompts": dict(self.prompts)}
+        return {"person": self.person, "verb": self.verb, "lane": self.lane, "usd": usd, **about}
 
     @classmethod
     def of(cls, given: Mapping[str, Any], at: datetime) -> Ask:
         usd = None if given["usd"] is None else Decimal(given["usd"])
-        return cls(given["person"], given["verb"], given["lane"], usd, at)
+        about = {name: given[name] for name in ("which", "prompts") if name in given}
+        return cls(given["person"], given["verb"], given["lane"], usd, at, **about)
 
 
 def limit_of(ctx: Context, job: Job) -> Decimal | None:

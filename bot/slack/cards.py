@@ -21,7 +21,7 @@ START, START_OTHER, SAMPLE = "job_start", "job_start_other", "job_sample"
 """The plan's own lane, the other lane, and a sample first."""
 GO_ON, PAUSE, RESUME, CANCEL = "job_go_on", "job_pause", "job_resume", "job_cancel"
 AGREE, RUSH, RETRY, DETAILS = "job_agree", "job_rush", "job_retry", "job_details"
-EXPORT = "job_export"
+EXPORT, FAILED = "job_export", "job_failed"
 REUSE, ANEW = "job_reuse", "job_anew"
 """Action ids of the buttons; each button's value is `carried`."""
 
@@ -59,6 +59,10 @@ def details(job: Job) -> Block:
 
 def retry(job: Job, failed: int) -> Block:
     return b.button(f"Retry failed ({failed:,})", RETRY, carried(job))
+
+
+def what_failed(job: Job, missed: int) -> Block:
+    return b.button(f"What failed ({missed:,})…", FAILED, carried(job))
 
 
 def export(job: Job) -> Block:

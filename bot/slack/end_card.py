@@ -28,6 +28,7 @@ class Offers:
 
 def _buttons(job: Job, offers: Offers) -> list[Block]:
     found = [cards.retry(job, offers.retryable)] if offers.retryable else []
+    found += [cards.what_failed(job, offers.missed)] if offers.missed else []
     found += [cards.export(job)] if offers.made else []
     return [*found, cards.details(job)]
 
@@ -57,7 +58,7 @@ def _left_out(job: Job) -> str:
     """The rows that were never asked for, so that the counts add up to the sheet."""
     if not job.bad_rows:
         return ""
-    return f"{count(job.bad_rows, 'row')} of the sheet could not be used; results.csv says why."
+    return f"{count(job.bad_rows, 'row')} of the sheet could not be used; “What failed” says why."
 
 
 def _never_started(job: Job) -> Message:

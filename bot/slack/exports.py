@@ -108,6 +108,12 @@ def _share(desk: Desk, place: Place, job: Job, export: Export, told: Told) -> Fa
 
 def _comment(job: Job, export: Export, number: int) -> str:
     part, many = export.parts[number - 1], len(export.parts)
+    if "sheet" in export.wish:
+        return (
+            f"{count(part['of'], 'row')} of *{b.escaped(job.title, 150)}* that failed, for "
+            f"{b.person(export.person)}. Change what is wrong and drop the sheet here: only these rows are "
+            "looked at, and you see the price first."
+        )
     pictures = _what(export, int(part["of"]))
     which = f" (part {number} of {many}: {count(part['files'], 'file')})" if many > 1 else ""
     said = f"{pictures} of *{b.escaped(job.title, 150)}*{which}, {_size(part['size'])}, for "

@@ -280,7 +280,8 @@ def _reply(desk: Desk, where: Where, given: Mapping[str, Any]) -> Message:
     ctx, here = desk.ctx, job_here(desk.ctx, where.channel, where.thread)
     parsed = c.parse_command(given["text"], job=here)
     if isinstance(parsed, c.Cancel | c.Retry | c.Decision):
-        return _decide(desk, verbs.wish_of(parsed, where.person), where)
+        wish = replace(verbs.wish_of(parsed, where.person), once=f"message {given['ts']}")
+        return _decide(desk, wish, where)
     said = reply(ctx, desk.wire, parsed, where, desk.now, f"inbox-{given['ts']}")
     if said is not None:
         return said
@@ -308,8 +309,12 @@ def job_here(ctx: Context, channel: str, thread: str | None) -> str | None:
 
 
 def _verb(desk: Desk, entry: InboxEntry) -> str:
-    """Done without a word where it works: the card shows it."""
-    return verbs.do(desk.ctx, verbs.wish_in(entry), desk.now)
+    """Done without a word where it works: the card shows it, of nearly everything."""
+    wish = verbs.wish_in(entry)
+    said = verbs.do(desk.ctx, wish, desk.now)
+    if wish.verb in verbs.ANSWERED:
+        reach.answer(desk.wire, Where.of(entry.payload["where"]), reach.sentence(said), desk.now)
+    return said
 
 
 _KINDS: Mapping[str, Callable[[Desk, InboxEntry], str]] = {

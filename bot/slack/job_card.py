@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from bot.pipeline import pilot, reuse
+from bot.pipeline import failures, pilot, reuse
 from bot.pipeline.attend import facts
 from bot.pipeline.cadence import first_due
 from bot.pipeline.create import PLAN
@@ -162,7 +162,7 @@ def offers_of(ctx: Context, job: Job) -> Offers:
         return sum(counts.get(state, 0) for state in states)
 
     missed = of((*w.MISSED, ItemState.CANCELLED)) + job.bad_rows
-    return Offers(of(w.RETRIED["failed"]), missed, of([ItemState.STORED]))
+    return Offers(of(failures.WORDS["failed"]), missed, of([ItemState.STORED]))
 
 
 def _planned(ctx: Context, job: Job, now: datetime, zone: tzinfo | None) -> Message:

@@ -34,7 +34,8 @@ def progress_of(ctx: Context, job: Job, now: datetime, newest: Newest | None = N
     plan = PLAN.validate_python(job.plan)
     ledger = ctx.queries.ledger(job.id)
     sampling = job.state in SAMPLING
-    counts = {s: n for s, n in ledger.states.items() if not (sampling and s is ItemState.PLANNED)}
+    standing = ctx.reviews.standing(job.id)
+    counts = {s: n for s, n in standing.items() if not (sampling and s is ItemState.PLANNED)}
     batches = ctx.queries.batches(job.id)
     done = {batch.id: _done(ctx, batch) for batch in batches}
     return Progress(
@@ -43,6 +44,7 @@ def progress_of(ctx: Context, job: Job, now: datetime, newest: Newest | None = N
         pauses=[pause for pause in ctx.notices.pauses().values() if pause.provider == job.provider],
         held=sum(batch.count for batch in batches if batch.state is SubmissionState.PREPARED),
         reported=sum(done.values()),
+        retrying=sum(again.count for again in ctx.queries.retrying(job.id)),
         ends_at=_ends_at(ctx, job, plan, batches, now) if job.state in GOING else None,
         queue=_queue(ctx, job, counts, batches, now),
         newest=newest,

@@ -66,6 +66,8 @@ class Progress:
     """Pictures in batches that wait to be sent."""
     reported: int = 0
     """Pictures in flight of which the provider says that it is done with them."""
+    retrying: int = 0
+    """Pictures under way that failed before and are being tried again."""
     ends_at: datetime | None = None
     """When the last should be there; None: nothing goes on."""
     queue: Queue | None = None
@@ -156,6 +158,8 @@ def _counted(progress: Progress) -> str:
         there = f"{progress.at_provider:,} at the provider"
         if progress.reported:
             there += f", {progress.reported:,} of them done there"
+        if progress.retrying:
+            there += f"; {progress.retrying:,} being tried again"
         counted.append(f"{progress.under_way:,} to come ({there})")
     return ", ".join(counted)
 
@@ -219,21 +223,24 @@ def _note(job: Job, progress: Progress) -> str:
 
 
 def _buttons(job: Job, progress: Progress) -> list[Block]:
+    trouble = progress.missed + progress.retrying + job.bad_rows
+    always = [cards.what_failed(job, trouble)] if trouble else []
+    always.append(cards.details(job))
     match job.state:
         case JobState.CANCELLING:
-            return [cards.details(job)]
+            return always
         case JobState.PILOT:
-            return [cards.cancel(job), cards.details(job)]
+            return [cards.cancel(job), *always]
         case JobState.PILOT_REVIEW:
-            return [*sample_buttons(job, progress), cards.details(job)]
+            return [*sample_buttons(job, progress), *always]
         case JobState.PAUSED:
             resume = b.button("Resume", cards.RESUME, cards.carried(job), style="primary")
-            return [resume, cards.cancel(job), cards.details(job)]
+            return [resume, cards.cancel(job), *always]
         case _:
             pause = b.button("Pause", cards.PAUSE, cards.carried(job))
             rush = progress.rush
             hurry = [cards.rush_button(job, rush)] if rush and not rush.allowed else []
-            return [pause, *hurry, cards.cancel(job), cards.details(job)]
+            return [pause, *hurry, cards.cancel(job), *always]
 
 
 def sample_buttons(job: Job, progress: Progress) -> list[Block]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
+from bot.pipeline import failures
 from bot.runtime import Context
 from bot.slack import approval, cards, keeping, rights
 from bot.slack import blocks as b
@@ -15,6 +16,7 @@ from bot.slack.rights import Right
 from bot.slack.telling import Desk, Fate, Place, tell
 from bot.watch.words import count, listed, money
 from storage.records import Announcement, AnnouncementState, Job, Thread
+from storage.returning import OPEN_JOBS
 from storage.states import JobState
 
 KIND = "ask-"
@@ -43,18 +45,40 @@ def tell_question(
 
 def _stands(ctx: Context, job: Job, asked: Ask) -> bool:
     """Whether the question still waits for its answer."""
-    waits_in = {"start": (JobState.PLANNED,), "go_on": (JobState.PILOT_REVIEW,)}
-    states = waits_in.get(asked.verb, (JobState.PLANNED, JobState.PILOT, JobState.RUNNING, JobState.PAUSED))
-    return job.state in states and approval.needed(ctx, job, asked.usd)
+    match asked.verb:
+        case "start":
+            states = frozenset({JobState.PLANNED})
+        case "go_on":
+            states = frozenset({JobState.PILOT_REVIEW})
+        case "retry" | "reword":
+            states = OPEN_JOBS | {JobState.PILOT_REVIEW}
+        case _:
+            states = frozenset({JobState.PLANNED, JobState.PILOT, JobState.RUNNING, JobState.PAUSED})
+    return job.state in states and bool(_about(ctx, job, asked)) and approval.needed(ctx, job, asked.usd)
+
+
+def _about(ctx: Context, job: Job, asked: Ask) -> int:
+    """How many pictures it is about, as things stand."""
+    match asked.verb:
+        case "retry":
+            return sum(one.count for one in failures.chosen(ctx, job, asked.which))
+        case "reword":
+            said = {int(number): prompt for number, prompt in asked.prompts.items()}
+            return len(failures.changed(ctx, job, said))
+        case _:
+            return job.items
 
 
 def _question(ctx: Context, job: Job, thread: Thread, asked: Ask) -> Message:
     limit = approval.limit_of(ctx, job)
     above = f", above the limit of {money(limit)}" if limit is not None else ""
+    pictures = count(_about(ctx, job, asked), "picture")
     wanted = {
-        "start": f"start {count(job.items, 'picture')}",
+        "start": f"start {pictures}",
         "go_on": "make the rest of the pictures",
         "rush": "hurry what would come too late",
+        "retry": f"send {pictures} again",
+        "reword": f"make {pictures} with other words",
     }[asked.verb]
     lane = {"live": " now", "batch": " in the cheaper lane"}.get(asked.lane or "", "")
     who = _who_may(ctx, thread)

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from bot.slack import blocks as b
 from bot.slack import files, previews, review, review_page
 from bot.slack.blocks import Block, Message
-from bot.slack.gallery import Part
+from bot.slack.gallery import Part, Shot
 from bot.slack.telling import TRIES, Desk, Fate, Place, tell
 from storage.records import Announcement, Item, Job
 from storage.states import ENDED_JOBS, ItemState, ReviewState
@@ -62,11 +62,7 @@ def _show(
     desk: Desk, place: Place, job: Job, kind: str, items: Sequence[Item], told: Announcement | None
 ) -> Fate:
     pairs = [(_before(desk, job, item), item) for item in items]
-    shots = [
-        previews.comparison(job, old, new)
-        for old, new in pairs
-        if old is not None and new.state is ItemState.STORED
-    ]
+    shots = [_shot(job, old, new) for old, new in pairs if new.state is ItemState.STORED]
     part = Part(kind, "", shots)
     if review.says_so(told, _message(desk, job, pairs, desk.ctx.mail.uploads(job.id))):
         return Fate.SAID
@@ -81,6 +77,11 @@ def _show(
     if ids is None:
         return Fate.WAITS
     return tell(desk, place, kind, _message(desk, job, pairs, ids), told)
+
+
+def _shot(job: Job, old: Item | None, new: Item) -> Shot:
+    """Before and after; by itself where there was no picture before."""
+    return previews.picture_shot(job, new) if old is None else previews.comparison(job, old, new)
 
 
 def _before(desk: Desk, job: Job, item: Item) -> Item | None:
@@ -99,9 +100,9 @@ def _message(
     body: list[Block] = [b.section(f"*{heading}*")]
     for old, new in pairs:
         if new.state is not ItemState.STORED:
-            body.append(b.words(_came_to_nothing(new)))
+            body.append(b.words(_came_to_nothing(old, new)))
             continue
-        if old is not None and (shot := previews.comparison(job, old, new)).upload.key in file_ids:
+        if (shot := _shot(job, old, new)).upload.key in file_ids:
             body.append(b.image(file_ids[shot.upload.key], shot.alt, shot.title))
         else:
             body.append(b.words(previews.title_of(job, new)))
@@ -131,6 +132,7 @@ def _standing(page: review_page.Page, item: Item, desk: Desk) -> str:
     return review_page.standing(page, item, desk.now)
 
 
-def _came_to_nothing(item: Item) -> str:
+def _came_to_nothing(old: Item | None, item: Item) -> str:
     why = (item.reason or item.state.value.replace("_", " ")).rstrip(".")
-    return b.cut(f"Picture {item.first:,}: {why}", 400) + ". The earlier version counts."
+    counts = " The earlier version counts." if old is not None else ""
+    return f"{b.cut(f'Picture {item.first:,}: {why}', 400)}.{counts}"

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from bot.intake import command as c
 from bot.runtime import Context
-from bot.slack import answers, budgets, exports, figures, presets, reach, schedules
+from bot.slack import answers, budgets, exports, failures, figures, presets, reach, schedules
 from bot.slack.blocks import Message
 from bot.slack.reach import Where
 from bot.slack.wire import Wire
@@ -25,6 +25,8 @@ def reply(
             return answers.listed(ctx, where.person)
         case c.Audit(job=job):
             return answers.proof(ctx, job, where.team)
+        case c.Failures(job=job):
+            return failures.answer(ctx, job, where.team, now)
         case c.Help(topic=topic):
             return answers.help_on(topic)
         case c.Unknown(suggestion=suggestion):

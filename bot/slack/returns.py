@@ -35,7 +35,7 @@ RETURNED = "returned"
 """Kind of the inbox entries, and scope under which what was handed in is kept, by job and number."""
 
 TOOK = "took"
-"""Scope under which is kept when a job took a sheet last."""
+"""Scope under which is kept when a job took a sheet, or other words for what had failed, last."""
 
 DIFF = TypeAdapter(Diff)
 
@@ -144,7 +144,7 @@ def _confirm(desk: Desk, job: Job, back: Return, mark: str, where: Where) -> str
     except CannotTakeError as problem:
         return str(problem)
     if other is None:
-        ctx.shelf.remember(TOOK, job.id, back.id, now)
+        note_taken(ctx, job, back.id, now)
         keep(ctx, back.closed("taken", where.person), now)
         return ""
     if not other.anything:
@@ -218,7 +218,12 @@ def _limits(ctx: Context, job: Job, back: Return) -> tuple[str, str]:
     return over_budget(ctx, job, back.diff) or "", above
 
 
+def note_taken(ctx: Context, job: Job, name: str, now: datetime) -> None:
+    """Several pictures are asked for anew: when they have ended, the job is summed up again."""
+    ctx.shelf.remember(TOOK, job.id, name, now)
+
+
 def took_since(ctx: Context, job: Job, before: datetime) -> bool:
-    """Whether the job took a sheet since then."""
+    """Whether the job took a sheet, or other words for what had failed, since then."""
     found = ctx.shelf.recall(TOOK, job.id)
     return found is not None and found[1] > before

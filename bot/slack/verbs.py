@@ -8,21 +8,21 @@ people who decide at once one is first, and the other is told.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from bot.intake import command as c
 from bot.intake.decision import AGREE, ANEW, GO_ON, PAUSE, RESUME, REUSE, RUSH, START
-from bot.pipeline import pilot, reuse
-from bot.pipeline.budget import bearing
+from bot.pipeline import failures, pilot, reuse
 from bot.pipeline.create import PLAN
 from bot.pipeline.deadline import approve_rush
 from bot.pipeline.plan import Plan, PlanError
+from bot.pipeline.redo import Again, CannotRedoError
 from bot.pipeline.start import start
 from bot.runtime import Context
-from bot.slack import approval
+from bot.slack import approval, returns
 from bot.slack import words as w
 from bot.slack.approval import Ask
 from bot.slack.reach import Where
@@ -31,9 +31,10 @@ from bot.slack.wire import Wire
 from bot.watch.words import count, money
 from providers.base import Lane
 from storage.records import InboxEntry, InboxState, Job, Permit
+from storage.returning import OPEN_JOBS
 from storage.states import ENDED_JOBS, JobState, StaleTransitionError
 
-CANCEL, RETRY = "cancel", "retry"
+CANCEL, RETRY, REWORD = "cancel", "retry", "reword"
 """The other verbs."""
 
 KIND = "verb"
@@ -55,13 +56,17 @@ class Wish:
     job: str
     person: str
     which: str = "failed"
-    """Pictures to send again."""
+    """Pictures to send again: a word of `failures.WORDS`, or the kind of a group of them."""
+    prompts: Mapping[str, str] = field(default_factory=dict)
+    """Other words for pictures that failed, by item."""
     lane: str | None = None
-    """To start in; None: the plan's."""
+    """To start or reword in; None: the plan's, or the one a picture had."""
     sample: int | None = None
     """Pictures to make first; 0: as many as usual; None: all at once."""
     ask: str = ""
     """The question that is answered; empty: the newest."""
+    once: str = ""
+    """Names the asking, so that pictures are sent again once, however often it is worked on."""
 
 
 def wish_of(said: c.Cancel | c.Retry | c.Decision, person: str) -> Wish:
@@ -100,7 +105,7 @@ def objection(ctx: Context, wish: Wish, job: Job) -> str | None:
             return _rush_objection(job, state)
         case "reuse" | "anew" if job.state is not JobState.PLANNED:
             return f"{state}; what is reused is decided before it starts."
-        case "retry":
+        case "retry" | "reword":
             return _retry_objection(ctx, wish, job, state)
         case "agree":
             return _agree_objection(ctx, wish, job, state)
@@ -125,18 +130,17 @@ def _rush_objection(job: Job, state: str) -> str | None:
 
 
 def _retry_objection(ctx: Context, wish: Wish, job: Job, state: str) -> str | None:
-    if job.state not in (*ENDED_JOBS, JobState.PILOT_REVIEW):
-        return f"{state}; pictures can be sent again when it has ended."
-    if job.started_at is None:
+    if job.started_at is None and job.state in ENDED_JOBS:
         return f"Job {job.id} was cancelled before it started; hand in the sheet again."
-    counts = ctx.queries.counts(job.id)
-    if any(counts.get(state) for state in w.RETRIED[wish.which]):
+    if job.state not in OPEN_JOBS and (wish.verb == REWORD or job.state is not JobState.PILOT_REVIEW):
+        return f"{state}; pictures can be sent again when it has ended."
+    if wish.verb == REWORD or failures.chosen(ctx, job, wish.which):
         return None
     said = f"Job {job.id} has no {wish.which.replace('_', ' ')} pictures to send again"
     others = [
         f"{number:,} {name.replace('_', ' ')} (“retry {job.id} {name}”)"
-        for name, states in w.RETRIED.items()
-        if name not in (wish.which, "all") and (number := sum(counts.get(state, 0) for state in states))
+        for name in ("failed", "refused", "cancelled", "in_doubt")
+        if name != wish.which and (number := sum(one.count for one in failures.chosen(ctx, job, name)))
     ]
     return f"{said}, but {', '.join(others)}." if others else f"{said}."
 
@@ -164,17 +168,19 @@ def receive(ctx: Context, wish: Wish, job: Job, where: Where, click: str, now: d
     """Write down what was decided. None when it is; else the sentence for one who came second.
 
     A decision that waits to be carried out stands in the way of the next of its kind; one that was carried
-    out, or could not be, does not.
+    out, or could not be, does not. `click` names the asking: it is written down once, however often told.
     """
     key = f"{wish.verb}:{job.id}"
     if wish.verb == RETRY:
-        key = f"{key}:{wish.which}:{job.finished_at or now:%Y%m%d%H%M%S%f}"
-    payload: dict[str, Any] = {**asdict(wish), "where": where.to_json()}
+        key = f"{key}:{wish.which}"
+    if wish.verb == REWORD:  # what two people write is seldom the same
+        key = f"{key}:{click}"
+    payload: dict[str, Any] = {**asdict(wish), "where": where.to_json(), "click": click}
     if ctx.mail.receive(key, KIND, payload, now):
         return None
     first = ctx.mail.entry(key)
     if first is None or first.state is not InboxState.NEW:
-        if wish.verb != RETRY:
+        if first is None or first.payload.get("click") != click:
             ctx.mail.receive(f"{key}:{click}", KIND, payload, now)
         return None
     if Where.of(first.payload["where"]).person == wish.person:
@@ -184,9 +190,11 @@ def receive(ctx: Context, wish: Wish, job: Job, where: Where, click: str, now: d
 
 def wish_in(entry: InboxEntry) -> Wish:
     given = entry.payload
-    names = ("which", "lane", "sample", "ask")
-    person = Where.of(given["where"]).person
-    return Wish(given["verb"], given["job"], person, **{name: given[name] for name in names if name in given})
+    names = ("which", "prompts", "lane", "sample", "ask")
+    known = {name: given[name] for name in names if name in given}
+    return Wish(
+        given["verb"], given["job"], Where.of(given["where"]).person, once=f"{KIND} {entry.id}", **known
+    )
 
 
 # --- doing it ------------------------------------------------------------------------------------------
@@ -197,6 +205,8 @@ def do(ctx: Context, wish: Wish, now: datetime) -> str:
     job = ctx.queries.job(wish.job)
     if job is None:
         raise Objection(f"Job {wish.job} does not exist any more.")
+    if wish.once and ctx.queries.followed(job.id, wish.once):
+        return f"What you asked of job {job.id} is done."  # before a restart
     refused = objection(ctx, wish, job)
     if refused is not None:
         raise Objection(refused)
@@ -206,6 +216,8 @@ def do(ctx: Context, wish: Wish, now: datetime) -> str:
         raise Objection(f"Job {job.id} has moved on meanwhile; look at its card.") from None
     except PlanError as problem:
         raise Objection(f"{problem}.") from None
+    except CannotRedoError as problem:
+        raise Objection(str(problem)) from None
 
 
 def _start(ctx: Context, wish: Wish, job: Job, now: datetime) -> str:
@@ -234,7 +246,7 @@ def _go_on(ctx: Context, wish: Wish, job: Job, now: datetime) -> str:
 
 def _ask(ctx: Context, asked: Ask, job: Job) -> str:
     earlier = approval.asked(ctx, job.id)
-    if earlier is not None and (earlier.verb, earlier.lane) == (asked.verb, asked.lane):
+    if earlier is not None and earlier.wanted == asked.wanted:
         raise Objection(f"An approval of {earlier.price} has been asked for already; see the job's thread.")
     approval.ask(ctx, job, asked)
     return f"It may cost {asked.price}, so a second person must agree: I have asked in the job's thread."
@@ -245,7 +257,8 @@ def _agree(ctx: Context, wish: Wish, job: Job, now: datetime) -> str:
     if asked is None:
         raise Objection("Nobody waits for an approval any more.")
     ctx.shelf.permit(Permit(job.id, wish.person, now, asked.usd))
-    return _DO[asked.verb](ctx, replace(wish, verb=asked.verb, lane=asked.lane), job, now)
+    wanted = replace(wish, verb=asked.verb, lane=asked.lane, which=asked.which, prompts=asked.prompts)
+    return _DO[asked.verb](ctx, wanted, job, now)
 
 
 def _pause(ctx: Context, wish: Wish, job: Job, now: datetime) -> str:
@@ -264,9 +277,30 @@ def _cancel(ctx: Context, wish: Wish, job: Job, now: datetime) -> str:
 
 
 def _retry(ctx: Context, wish: Wish, job: Job, now: datetime) -> str:
-    with bearing(ctx, job, now) as within:
-        again = ctx.store.reopen(job.id, w.RETRIED[wish.which], now, wish.person, within=within)
+    more, known = failures.again_usd(ctx, job, wish.which), approval.may_cost(ctx, job)
+    usd = None if more is None or known is None else known + more
+    if approval.needed(ctx, job, usd):
+        return _ask(ctx, Ask(wish.person, RETRY, None, usd, now, which=wish.which), job)
+    again = failures.send_again(ctx, job, wish.which, wish.person, now, wish.once)
     return f"{count(again, 'picture')} of job {job.id} will be sent again."
+
+
+def _reword(ctx: Context, wish: Wish, job: Job, now: datetime) -> str:
+    said = {int(number): prompt for number, prompt in wish.prompts.items()}
+    lane = Lane(wish.lane) if wish.lane else None
+    wanted = [
+        Again(item, prompt, lane or Lane(item.lane)) for item, prompt in failures.changed(ctx, job, said)
+    ]
+    if not wanted:
+        raise Objection("Nothing was sent: these pictures have other words already, or are being made.")
+    more, known = failures.reworded(ctx, wanted, now).most, approval.may_cost(ctx, job)
+    usd = None if more is None or known is None else known + more
+    if approval.needed(ctx, job, usd):
+        return _ask(ctx, Ask(wish.person, REWORD, wish.lane, usd, now, prompts=wish.prompts), job)
+    returns.note_taken(ctx, job, wish.once, now)
+    redone = failures.reword(ctx, job, wanted, wish.person, now, wish.once)
+    price = f", for {redone.price}" if redone else ""
+    return f"{count(len(wanted), 'picture')} of job {job.id} will be made with other words{price}."
 
 
 def _rush(ctx: Context, wish: Wish, job: Job, now: datetime) -> str:
@@ -301,10 +335,14 @@ _DO: Mapping[str, Callable[[Context, Wish, Job, datetime], str]] = {
     RESUME: _resume,
     CANCEL: _cancel,
     RETRY: _retry,
+    REWORD: _reword,
     RUSH: _rush,
     REUSE: _reuse,
     ANEW: _anew,
 }
+
+ANSWERED = frozenset({REWORD})
+"""What is answered with the sentence of `do` when it is done; for the others the card shows it."""
 
 SOON: Mapping[str, str] = {
     START: "will be started",
@@ -314,6 +352,7 @@ SOON: Mapping[str, str] = {
     RESUME: "will go on",
     CANCEL: "will be cancelled",
     RETRY: "will be sent again as far as it failed",
+    REWORD: "will be made in other words as far as they were changed",
     RUSH: "may be rushed",
     REUSE: "will reuse what was approved before",
     ANEW: "will make every picture anew",

@@ -23,18 +23,6 @@ LANES: Mapping[Lane, str] = {
 MISSED = (ItemState.REFUSED, ItemState.FAILED, ItemState.EXPIRED, ItemState.IN_DOUBT)
 """Ended without a picture, and not because somebody cancelled."""
 
-RETRIED: Mapping[str, tuple[ItemState, ...]] = {
-    "failed": (ItemState.FAILED, ItemState.EXPIRED),
-    "refused": (ItemState.REFUSED,),
-    "expired": (ItemState.EXPIRED,),
-    "cancelled": (ItemState.CANCELLED,),
-    "in_doubt": (ItemState.IN_DOUBT,),
-    "all": (*MISSED, ItemState.CANCELLED),
-}
-"""What a retry of each kind sends again. Refused ones would be refused again, and those in doubt may be
-paid twice, so “failed” leaves both alone.
-"""
-
 
 def price(quote: LaneQuote) -> str:
     """“$1.27”, “$1.20 to $1.50”, “price unknown”, or both where only some are known."""

@@ -79,7 +79,7 @@ def test_a_job_is_paused_and_resumed_from_its_card(priced: House) -> None:
     assert f"Paused by <@{priced.ben.user_id}>" in words(card)
     assert "Nothing is sent, and nothing more is spent." in words(card)
     assert "nothing more is sent until somebody resumes it" in words(card)
-    assert buttons(card) == ["job_resume", "job_cancel", "job_details"]
+    assert buttons(card) == ["job_resume", "job_cancel", "job_failed", "job_details"]
     priced.tick(60, times=3)
     assert priced.ctx.queries.ledger(priced.job().id).attempts == 0
 
