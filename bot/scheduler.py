@@ -36,6 +36,7 @@ EVERY_SECONDS: Mapping[str, float] = {
     "pack": 2,
     "schedule": 5,
     "home": 5,
+    "digest": 15,
     "inbox": 0.3,
     "announce": 1,
 }
@@ -52,6 +53,7 @@ LONG_PATIENCE: Mapping[str, timedelta] = {
     "inbox": timedelta(minutes=30),
     "announce": timedelta(minutes=30),
     "schedule": timedelta(minutes=30),
+    "digest": timedelta(minutes=30),
     "pack": timedelta(hours=2),
 }
 """Those that move much in one run: a result file of 20 GB over a slow line, a payload of 200 MB, a sheet of

@@ -23,6 +23,7 @@ from bot.scheduler import Tick, pipeline_ticks, ticking
 from bot.slack.announcer import announce
 from bot.slack.app import Socket, connect, make_app
 from bot.slack.app_home import refresh
+from bot.slack.digests import tell_digests
 from bot.slack.inbox import work_inbox
 from bot.web import make_site, serving
 
@@ -97,6 +98,7 @@ def _slack_ticks(ctx: Context, app: App, settings: Settings) -> Mapping[str, Tic
     return {
         "schedule": lambda now: fire(ctx, now),
         "home": lambda now: refresh(ctx, app.client, now),
+        "digest": lambda now: tell_digests(ctx, app.client, now),
         "inbox": lambda now: work_inbox(ctx, app.client, now),
         "announce": lambda now: announce(ctx, app.client, now, alert_channel=channel),
     }

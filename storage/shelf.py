@@ -177,6 +177,20 @@ class Shelf(Reader):
             found = c.execute(select(MEMO.c.name, MEMO.c.at).where(MEMO.c.scope == scope))
             return {row.name: row.at for row in found}
 
+    def recall_all(self, scope: str) -> Sequence[tuple[str, Any, datetime]]:
+        """Everything remembered in a scope, by name: name, value, and when it was written."""
+        query = select(MEMO.c.name, MEMO.c.value, MEMO.c.at).where(MEMO.c.scope == scope)
+        with self._reading() as c:
+            return [(row.name, row.value, row.at) for row in c.execute(query.order_by(MEMO.c.name))]
+
+    def exchange(self, scope: str, name: str, value: Any, at: datetime, known_at: datetime) -> bool:
+        """Remember another value in the place of the one written at `known_at`; False, and nothing written,
+        if that one is not there any more.
+        """
+        same = (MEMO.c.scope == scope, MEMO.c.name == name, MEMO.c.at == known_at)
+        with self._writer.transaction() as c:
+            return bool(c.execute(update(MEMO).where(*same).values(value=value, at=at)).rowcount)
+
     def forget(self, scope: str, name: str) -> None:
         with self._writer.transaction() as c:
             c.execute(delete(MEMO).where(MEMO.c.scope == scope, MEMO.c.name == name))

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from bot.intake.budgeting import Budgets, read_budgets
 from bot.intake.decision import DECISIONS, Decision, approves_sample, parse_decision
 from bot.intake.exporting import ExportWish, parse_export
-from bot.intake.figures import Costs, Stats, read_costs, read_stats
+from bot.intake.figures import Costs, Digest, Stats, read_costs, read_digest, read_stats
 from bot.intake.options import MAX_TEXT_CHARACTERS, Changes, CommandError, parse_options, typed
 from bot.intake.records import quoted
 from bot.intake.topics import read_topic
@@ -24,6 +24,7 @@ __all__ = [
     "CommandError",
     "Costs",
     "Decision",
+    "Digest",
     "Export",
     "Failures",
     "Help",
@@ -173,6 +174,7 @@ Command = (
     | Budgets
     | Costs
     | Stats
+    | Digest
     | Presets
     | Schedule
     | Schedules
@@ -197,6 +199,7 @@ _VERBS = {
     "budgets": "budget",
     **dict.fromkeys(("cost", "costs", "spent", "spending"), "cost"),
     **dict.fromkeys(("stats", "statistics"), "stats"),
+    **dict.fromkeys(("digest", "digests"), "digest"),
     "jobs": "list",
     "ls": "list",
     "stop": "cancel",
@@ -213,6 +216,7 @@ _VERBS = {
 _FIGURES: Mapping[str, Callable[[str], Command]] = {
     "cost": read_costs,
     "stats": read_stats,
+    "digest": read_digest,
 }
 """What is asked about money and success."""
 
@@ -364,7 +368,9 @@ def _schedule(rest: str, job: str | None) -> Schedule:
 
 
 def _no_verb(first: str, plain: str) -> str:
-    close = difflib.get_close_matches(first.lower(), _VERBS, 1, 0.6)
+    close = difflib.get_close_matches(first.lower(), _VERBS, 3, 0.6)
+    # Two letters that have changed places are the likeliest slip
+    close.sort(key=lambda verb: sorted(verb) != sorted(first.lower()))
     if close:
         rest = plain[len(first) :].strip()
         return f"{quoted(first)} is not a command; did you mean {quoted(f'{close[0]} {rest}'.strip())}?"

@@ -32,6 +32,7 @@ TOPICS = (
     "schedules",
     "cost",
     "stats",
+    "digest",
 )
 """What help can be asked about."""
 
@@ -59,6 +60,7 @@ _TOPIC_WORDS = {
     "option": "options",
     "costs": "cost",
     "statistics": "stats",
+    "digests": "digest",
 }
 
 

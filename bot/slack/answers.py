@@ -162,10 +162,10 @@ pictures come in the same thread.
 `resume JOB` · `cancel JOB` · `agree JOB` · `rush JOB` · `reuse JOB` · `failures JOB` · `retry JOB` ·
 `audit JOB` · `export JOB` · `help TOPIC`
 `approve JOB 1-40 except 7` · `reject JOB 3: wrong colour` · `redo JOB 5, 9` · `undo JOB`
-`preset` · `cost` · `stats` · `budget` · `schedule JOB daily 07:00` · `schedules`
+`preset` · `cost` · `stats` · `digest weekly` · `budget` · `schedule JOB daily 07:00` · `schedules`
 In a job's thread, mention me with the same words; the job need not be named.
 Topics: templates, sheet, options, new, run, start, sample, approval, rush, reuse, status, list, pause, \
-cancel, failures, retry, review, audit, cost, stats, budget, presets, schedules."""
+cancel, failures, retry, review, audit, cost, stats, digest, budget, presets, schedules."""
 
 _TOPICS: Mapping[str, str] = {
     "templates": "A template is a prompt with columns in double braces: `Studio photo of {{ name }}`. A "
@@ -231,6 +231,10 @@ _TOPICS: Mapping[str, str] = {
     "stats": "`/imgbatch stats` says how this channel's batches of the last 30 days went, by model: how many "
     "pictures came out, were refused or tried again, the time against what was promised, and what an "
     "approved picture cost. `stats 7` takes another number of days; `stats me`, `stats all` other batches.",
+    "digest": "`/imgbatch digest weekly fri 16:00` (or `daily 09:00`) posts here what came of this channel's "
+    "batches: how many came out, what they cost beside the time before, reviews, what waits for whom. "
+    "Without a time it is 9:00, without a day Monday, in your time zone unless one is named. Where nothing "
+    "has happened nothing is posted. `digest` shows it, `digest off` ends it; who may save presets may.",
     "export": "`/imgbatch export JOB` packs the approved pictures as a ZIP in the job's thread, with a "
     "manifest; `export JOB all` takes those nobody has approved as well. `preset=shopify,story` makes the "
     'files these channels take, `name="{sku}_{variant}_{w}x{h}"` names them (with `/` for folders). The '

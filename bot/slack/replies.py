@@ -6,7 +6,7 @@ from datetime import datetime
 
 from bot.intake import command as c
 from bot.runtime import Context
-from bot.slack import answers, budgets, exports, failures, figures, presets, reach, schedules
+from bot.slack import answers, budgets, digests, exports, failures, figures, presets, reach, schedules
 from bot.slack.blocks import Message
 from bot.slack.reach import Where
 from bot.slack.wire import Wire
@@ -44,6 +44,8 @@ def _kept(ctx: Context, wire: Wire, said: c.Command, where: Where, now: datetime
             return budgets.answer(ctx, wire, said, where, now)
         case c.Costs() | c.Stats():
             return figures.answer(ctx, wire, said, where, now)
+        case c.Digest():
+            return digests.answer(ctx, wire, said, where, now)
         case c.Presets():
             return presets.answer(ctx, wire, said, where, now)
         case c.Schedule() | c.Schedules() | c.Unschedule():
