@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 from bot.config import Policy, Settings, SettingsError
+from bot.metered import Metered
 from bot.runtime import Context, now
 from bot.turns import width
 from providers import catalogue, registry
@@ -51,7 +52,7 @@ def open_context(
         in_charge = stack.enter_context(only_scheduler(engine, data / "imgbatch.lock")) if schedules else None
         migrate(engine, data / "migrate.lock")
         writer = Writer(engine)
-        providers = build_providers(settings, clock)
+        providers = {name: Metered(plain) for name, plain in build_providers(settings, clock).items()}
         for provider in providers.values():
             stack.callback(provider.close)
         renderers = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="render")

@@ -37,12 +37,13 @@ def ready(ctx: Context, folder: Path, connected: Callable[[], bool] | None) -> d
 
     `connected`: whether Slack reaches us, where it does so over a connection of ours.
     """
-    checks = list(_checks(ctx, folder, connected))
-    said = {check.name: {"ok": check.ok, "says": check.says} for check in checks}
-    return {"ok": all(check.ok for check in checks), "checks": said}
+    found = list(checks(ctx, folder, connected))
+    said = {check.name: {"ok": check.ok, "says": check.says} for check in found}
+    return {"ok": all(check.ok for check in found), "checks": said}
 
 
-def _checks(ctx: Context, folder: Path, connected: Callable[[], bool] | None) -> Iterator[Check]:
+def checks(ctx: Context, folder: Path, connected: Callable[[], bool] | None) -> Iterator[Check]:
+    """Everything its work needs, each looked at when it is its turn."""
     yield database(ctx)
     yield _ticks(ctx)
     yield disk(folder)

@@ -16,6 +16,7 @@ from bot.app import build_hooks, open_context
 from bot.config import Settings, SettingsError, load
 from bot.health import alive, ready
 from bot.hooks import Hooks
+from bot.metrics import Metrics
 from bot.pipeline.rescue import clear_drafts
 from bot.pipeline.scheduled import fire
 from bot.runtime import Context
@@ -65,6 +66,7 @@ def running(ctx: Context, settings: Settings) -> Iterator[int]:
             app if over_http else None,
             hooks,
             ready=lambda: ready(ctx, settings.imgbatch_data, connected),
+            metrics=Metrics(ctx, settings.imgbatch_data, connected),
         )
         port = stack.enter_context(serving(site, settings.imgbatch_host, settings.imgbatch_port))
         ticks = {**pipeline_ticks(ctx), **_slack_ticks(ctx, app, settings)}

@@ -8,7 +8,7 @@ import socket
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import ParamSpec, TypeVar
 
 import uvicorn
 from slack_bolt import App
@@ -32,20 +32,29 @@ _HOOK_STATUS = {Reception.TAKEN: 204, Reception.FORGED: 401, Reception.LATER: 50
 
 log = logging.getLogger(__name__)
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 READY_SECONDS = 5.0
 """How long `/readyz` takes at most: a database that does not answer is an answer."""
+
+Metrics = Callable[[str], tuple[bytes, str]]
+"""The text of `/metrics` and its content type, for what is accepted (`bot.metrics.Metrics`)."""
 
 Health = Callable[[], dict[str, object]]
 """What is to be said of the process; `ok` false makes the check fail."""
 
 
 def make_site(
-    health: Health, slack: App | None, hooks: Hooks | None = None, *, ready: Health | None = None
+    health: Health,
+    slack: App | None,
+    hooks: Hooks | None = None,
+    *,
+    ready: Health | None = None,
+    metrics: Metrics | None = None,
 ) -> Starlette:
-    """`/healthz`, which must not wait for anything; `/readyz`; `/slack/events` when Slack comes in over HTTP
-    (events, commands and clicks alike); and `/hooks/PROVIDER` for webhooks.
+    """`/healthz`, which must not wait for anything; `/readyz`; `/metrics`; `/slack/events` when Slack comes
+    in over HTTP (events, commands and clicks alike); and `/hooks/PROVIDER` for webhooks.
     """
 
     async def healthz(_request: Request) -> Response:
@@ -62,6 +71,14 @@ def make_site(
                 return _said({"ok": False, "says": f"The checks take longer than {READY_SECONDS:.0f} s."})
 
         routes.append(Route("/readyz", readyz))
+    if metrics is not None:
+        measure = _shared(metrics)
+
+        async def told(request: Request) -> Response:
+            text, content_type = await measure(request.headers.get("accept", ""))
+            return Response(text, headers={"content-type": content_type})
+
+        routes.append(Route("/metrics", told))
     if slack is not None:
         handler = SlackRequestHandler(slack)
 
@@ -78,16 +95,16 @@ def _said(state: dict[str, object]) -> Response:
     return JSONResponse(state, status_code=200 if state.get("ok") else 503)
 
 
-def _shared(function: Callable[[], T]) -> Callable[[], Awaitable[T]]:
+def _shared(function: Callable[P, T]) -> Callable[P, Awaitable[T]]:
     """The function run in a thread, once at a time: who asks meanwhile is given the same answer. Whoever
     stops waiting leaves it running, so that what hangs holds one thread and no more.
     """
     running: asyncio.Task[T] | None = None
 
-    def ask() -> Awaitable[T]:
+    def ask(*args: P.args, **kwargs: P.kwargs) -> Awaitable[T]:
         nonlocal running
         if running is None or running.done():
-            running = asyncio.create_task(asyncio.to_thread(function))
+            running = asyncio.create_task(asyncio.to_thread(function, *args, **kwargs))
         return asyncio.shield(running)
 
     return ask

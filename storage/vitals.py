@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import Engine
 
 from storage.engine import newest_form, present_form
-from storage.reading import Reader
+from storage.gauges import Gauges
 from storage.writer import Load, Writer
 
 
@@ -23,7 +23,7 @@ class Form:
         return self.present == self.newest
 
 
-class Vitals(Reader):
+class Vitals(Gauges):
     """Reads about the data store. Cheap enough to be asked every few seconds."""
 
     def __init__(self, engine: Engine, writer: Writer) -> None:

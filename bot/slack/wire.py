@@ -4,6 +4,7 @@
 
     SlackTrouble
     |- Later     certainly not done; the same call may be made again after `wait`
+    |  `- Limited    because Slack is called too often
     |- InDoubt   the reply was lost: it may have been done; look before doing it again
     |- Gone      the message, thread or channel is not there (any more): do not touch it again
     `- Unfit     Slack refuses this call as it is; the code says why
@@ -22,6 +23,7 @@ from urllib.error import URLError
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
 
+from bot.meters import SLACK_CALL_SECONDS, SLACK_CALLS
 from bot.slack.pace import Pace
 
 log = logging.getLogger(__name__)
@@ -94,6 +96,10 @@ class Later(SlackTrouble):
         self.wait = wait
 
 
+class Limited(Later):
+    """Slack says it is called too often."""
+
+
 class InDoubt(SlackTrouble):
     """The reply was lost."""
 
@@ -143,13 +149,15 @@ class Wire:
         """Slack's answer. Raises Later when the pace or Slack says so, or another SlackTrouble."""
         if paced and not self.pace.take(method, now, arguments.get("channel"), spare=spare):
             raise Later(f"{method} waits for its turn", NOT_NOW)
-        try:
-            answer = getattr(self.client, method.replace(".", "_"))(**arguments)
-        except SlackApiError as problem:
-            # The chain is cut: slack_sdk's message holds the whole address with its arguments.
-            raise self._named(method, problem, now) from None
-        except (OSError, http.client.HTTPException) as problem:
-            raise _lost(method, problem) from None
+        with SLACK_CALL_SECONDS.time():
+            try:
+                answer = getattr(self.client, method.replace(".", "_"))(**arguments)
+            except SlackApiError as problem:
+                # The chain is cut: slack_sdk's message holds the whole address with its arguments.
+                raise _counted(method, self._named(method, problem, now)) from None
+            except (OSError, http.client.HTTPException) as problem:
+                raise _counted(method, _lost(method, problem)) from None
+        SLACK_CALLS.labels(method, "ok").inc()
         data: Mapping[str, Any] = answer.data if isinstance(answer.data, dict) else {}
         return data
 
@@ -160,13 +168,27 @@ class Wire:
         if status == 429 or code in ("ratelimited", "rate_limited"):
             wait = timedelta(seconds=_seconds(getattr(response, "headers", {})))
             self.pace.hold(method, now + wait)
-            return Later(f"Slack asks to wait {wait.total_seconds():.0f} s with {method}", wait)
+            return Limited(f"Slack asks to wait {wait.total_seconds():.0f} s with {method}", wait)
         if status >= 500 or code in DOUBTFUL:
             return InDoubt(f"{method} answered {code if status == 200 else status}")
         if code in OPERATOR:
             log.error("Slack refuses %s (%s): check the app's token, scopes and installation", method, code)
             return Later(f"Slack refuses {method}: {code}", OPERATOR_PAUSE)
         return Gone(code) if code in GONE else Unfit(code, _details(response))
+
+
+_WORDS: Mapping[type[SlackTrouble], str] = {
+    Limited: "rate_limited",
+    Later: "later",
+    InDoubt: "in_doubt",
+    Gone: "gone",
+    Unfit: "unfit",
+}
+
+
+def _counted(method: str, problem: SlackTrouble) -> SlackTrouble:
+    SLACK_CALLS.labels(method, _WORDS[type(problem)]).inc()
+    return problem
 
 
 def _lost(method: str, problem: Exception) -> SlackTrouble:

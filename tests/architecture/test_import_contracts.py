@@ -32,6 +32,10 @@ PLANTS = {
     "Slack's packages are used at Slack's doors alone": ("bot/run.py", "import slack_sdk"),
     "Pillow is used where pictures are made, rendered or charted": ("bot/slack/limits.py", "import PIL"),
     "the web server is used by the servers alone": ("bot/slack/limits.py", "import starlette"),
+    "Prometheus' package is used where things are counted and told alone": (
+        "bot/pipeline/poll.py",
+        "import prometheus_client",
+    ),
     "no circles": ("bot/imaging/parts.py", "import bot.imaging.renditions"),
 }
 """For each contract, a line that breaks it and where it is planted."""

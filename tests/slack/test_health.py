@@ -177,3 +177,19 @@ def test_a_check_that_hangs_is_an_answer_and_holds_one_thread(monkeypatch: pytes
         assert len(asked) == 1
         let_go.set()
         eventually(url, 200)
+
+
+def test_metrics_are_told_beside_it(bot: tuple[Context, str, Path], slack: Workspace) -> None:
+    _, url, _ = bot
+    eventually(url, 200)
+    reply = httpx.get(f"{url}/metrics", timeout=30)
+    assert reply.status_code == 200
+    assert reply.headers["content-type"].startswith("text/plain; version=")
+    for line in (
+        'imgbatch_ready{check="slack"} 1.0',
+        "imgbatch_database_up 1.0",
+        "process_cpu_seconds_total ",
+    ):
+        assert line in reply.text
+    for secret in (slack.bot_token, slack.app_token):
+        assert secret not in reply.text

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import socket
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from slack_sdk import WebClient
 
-from bot.slack.wire import Gone, InDoubt, Later, SlackTrouble, Unfit, Wire
+from bot.meters import PROCESS
+from bot.slack.wire import Gone, InDoubt, Later, Limited, SlackTrouble, Unfit, Wire, wire_of
 from bot.workspace.server import Workspace
 from tests.slack.house import House
 
@@ -73,3 +74,23 @@ def test_retry_after_is_honoured_by_the_whole_app(home: House) -> None:
     assert len(home.workspace.calls("chat.postMessage")) == 1
     home.tick(seconds=10, times=2)
     assert [call.ok for call in home.workspace.calls("chat.postMessage")] == [False, True]
+
+
+def test_calls_to_slack_are_counted_by_what_came_of_them(home: House, slack: Workspace) -> None:
+    def counted(outcome: str) -> float:
+        labels = {"method": "chat.postMessage", "outcome": outcome}
+        return PROCESS.get_sample_value("imgbatch_slack_calls_total", labels) or 0.0
+
+    before = {outcome: counted(outcome) for outcome in ("ok", "rate_limited", "in_doubt", "gone")}
+    wire = wire_of(home.app.client)
+    wire.call("chat.postMessage", home.clock(), channel=home.channel, text="well")
+    slack.lose_answer_next("chat.postMessage")
+    with pytest.raises(InDoubt):
+        wire.call("chat.postMessage", home.clock(), channel=home.channel, text="lost")
+    with pytest.raises(Gone):
+        wire.call("chat.postMessage", home.clock(), channel="C0NOWHERE", text="nowhere")
+    slack.limit_next("chat.postMessage", retry_after=7)
+    with pytest.raises(Limited) as problem:
+        wire.call("chat.postMessage", home.clock(), channel=home.channel, text="too often")
+    assert problem.value.wait == timedelta(seconds=7)
+    assert {outcome: counted(outcome) - before[outcome] for outcome in before} == dict.fromkeys(before, 1.0)

@@ -1,0 +1,131 @@
+"""A provider whose calls are counted and timed; it changes nothing else."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+
+from bot.meters import PROVIDER_CALLS, PROVIDER_SECONDS
+from providers.base import (
+    Answered,
+    AskAgain,
+    EncodedLine,
+    FailureKind,
+    Gone,
+    Handle,
+    ImageRequest,
+    ItemResult,
+    Lane,
+    MaybeAccepted,
+    NoLookup,
+    Outgoing,
+    Progress,
+    Provider,
+    Refused,
+    TellOperator,
+)
+from providers.catalogue import ModelCard
+
+
+class Metered:
+    """A `Provider` around a provider."""
+
+    def __init__(self, provider: Provider, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._provider = provider
+        self._monotonic = monotonic
+
+    @property
+    def name(self) -> str:
+        return self._provider.name
+
+    @property
+    def models(self) -> Mapping[str, ModelCard]:
+        return self._provider.models
+
+    def encode(self, request: ImageRequest, lane: Lane) -> EncodedLine:
+        return self._provider.encode(request, lane)
+
+    def submit(self, outgoing: Outgoing) -> Handle | Answered:
+        with self._counted("submit"):
+            return self._provider.submit(outgoing)
+
+    def find(self, outgoing: Outgoing, since: datetime) -> Handle | None:
+        with self._counted("find"):
+            return self._provider.find(outgoing, since)
+
+    def poll(self, handle: Handle) -> Progress:
+        with self._counted("poll"):
+            return self._provider.poll(handle)
+
+    def results(self, handle: Handle) -> Iterator[ItemResult]:
+        """Counted once, when it has come to its end or broken off; given up half way it is not counted."""
+        waited = 0.0
+        results = self._provider.results(handle)
+        while True:
+            began = self._monotonic()
+            try:
+                result = next(results, None)
+            except Exception as problem:
+                self._note("results", outcome(problem), waited + self._monotonic() - began)
+                raise
+            waited += self._monotonic() - began
+            if result is None:
+                self._note("results", "ok", waited)
+                return
+            yield result
+
+    def fetch(self, locator: str) -> bytes:
+        with self._counted("fetch"):
+            return self._provider.fetch(locator)
+
+    def cancel(self, handle: Handle) -> None:
+        with self._counted("cancel"):
+            self._provider.cancel(handle)
+
+    def check(self) -> str:
+        with self._counted("check"):
+            return self._provider.check()
+
+    def close(self) -> None:
+        self._provider.close()
+
+    @contextmanager
+    def _counted(self, call: str) -> Iterator[None]:
+        began = self._monotonic()
+        said = "ok"
+        try:
+            yield
+        except Exception as problem:
+            said = outcome(problem)
+            raise
+        finally:
+            self._note(call, said, self._monotonic() - began)
+
+    def _note(self, call: str, said: str, seconds: float) -> None:
+        PROVIDER_CALLS.labels(self.name, call, said).inc()
+        PROVIDER_SECONDS.labels(self.name, call).observe(seconds)
+
+
+def outcome(problem: Exception) -> str:
+    """What came of a call, in one of a few words."""
+    match problem:
+        case AskAgain(kind=FailureKind.RATE_LIMITED):
+            return "rate_limited"
+        case Refused() if problem.failure.kind is FailureKind.RATE_LIMITED:
+            return "rate_limited"
+        case AskAgain():
+            return "again"
+        case MaybeAccepted():
+            return "lost"
+        case Refused():
+            return "refused"
+        case TellOperator():
+            return "operator"
+        case Gone():
+            return "gone"
+        case NoLookup():
+            return "no_lookup"
+        case _:
+            return "error"
