@@ -13,7 +13,7 @@ from decimal import Decimal
 from sqlalchemy import ColumnElement, and_, exists, func, select, true
 
 from storage.reading import Reader
-from storage.states import ReviewState
+from storage.states import ItemState, ReviewState
 from storage.tables import table
 
 JOB, ITEM, ATTEMPT = table("job"), table("item"), table("attempt")
@@ -47,14 +47,21 @@ class Cost:
     provider: str
     model: str
     jobs: int
-    made: int
-    """Sendings that made a picture."""
     usd: Decimal
     """Billed, as far as it is known."""
     perhaps: Decimal
     """List price of answers that were or may have been billed, while nobody says how much."""
     unpriced: int
     """How many answers those are, and those without a list price."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pictured:
+    """Pictures of one model."""
+
+    number: int = 0
+    approved: int = 0
+    unreviewed: int = 0
 
 
 class Costs(Reader):
@@ -69,7 +76,6 @@ class Costs(Reader):
             select(
                 *way,
                 func.count(a.job_id.distinct()),
-                func.count().filter(a.outcome == "made"),
                 usd,
                 func.coalesce(func.sum(a.quoted).filter(unknown), 0),
                 func.count().filter(unknown),
@@ -81,26 +87,38 @@ class Costs(Reader):
         )
         with self._reading() as c:
             return [
-                Cost(provider, model, jobs, made, Decimal(cost), Decimal(perhaps), unpriced)
-                for provider, model, jobs, made, cost, perhaps, unpriced in c.execute(query)
+                Cost(provider, model, jobs, Decimal(cost), Decimal(perhaps), unpriced)
+                for provider, model, jobs, cost, perhaps, unpriced in c.execute(query)
             ]
 
-    def approved_of(self, whose: Whose, since: datetime, until: datetime) -> Mapping[tuple[str, str], int]:
-        """By provider and model: how many of the pictures made then are approved now."""
+    def pictures_of(
+        self, whose: Whose, since: datetime, until: datetime
+    ) -> Mapping[tuple[str, str], Pictured]:
+        """By provider and model: the pictures there are of what was made then. A duplicate counts with its
+        original; of versions the one that counts.
+        """
         made = exists().where(
             ATTEMPT.c.job_id == ITEM.c.job_id,
-            ATTEMPT.c.item == ITEM.c.number,
+            ATTEMPT.c.item == func.coalesce(ITEM.c.duplicate_of, ITEM.c.number),
             ATTEMPT.c.outcome == "made",
             ATTEMPT.c.sent_at >= since,
             ATTEMPT.c.sent_at < until,
         )
         then = select(ATTEMPT.c.job_id).where(*_sent(whose, since, until))
-        way = (ITEM.c.provider, ITEM.c.model)
-        query = select(*way, func.count()).where(
-            ITEM.c.job_id.in_(then), ITEM.c.review == ReviewState.APPROVED, made
+        way, review = (ITEM.c.provider, ITEM.c.model), ITEM.c.review
+        query = select(
+            *way,
+            func.count(),
+            func.count().filter(review == ReviewState.APPROVED),
+            func.count().filter(review == ReviewState.UNREVIEWED),
+        ).where(
+            ITEM.c.job_id.in_(then),
+            ITEM.c.state == ItemState.STORED,
+            review != ReviewState.REPLACED,
+            made,
         )
         with self._reading() as c:
-            return {(row[0], row[1]): row[2] for row in c.execute(query.group_by(*way))}
+            return {(row[0], row[1]): Pictured(*row[2:]) for row in c.execute(query.group_by(*way))}
 
     def dearest(
         self, whose: Whose, since: datetime, until: datetime, limit: int

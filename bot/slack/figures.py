@@ -115,15 +115,27 @@ def costs(ctx: Context, asked: Costs, who: Asked, where: Where, now: datetime) -
     if not report.models:
         said = f"{who.name}: nothing was sent in {month} (UTC), so nothing was spent."
         return b.message(said, [b.section(said), *(b.section(line) for line in limits)])
-    body = [b.header(f"Cost in {month}"), b.section(f"*{who.name}*\n{b.escaped(spent_line(report.total))}")]
-    body += [b.section(f"*{b.escaped(name)}*\n{spent_line(spent)}") for name, spent in report.models[:MODELS]]
+    body = [
+        b.header(f"Cost in {month}"),
+        b.section(f"*{who.name}*\n{b.escaped(_capital(spent_line(report.total)))}"),
+    ]
+    body += [
+        b.section(f"*{b.escaped(name)}*\n{_capital(spent_line(spent))}")
+        for name, spent in report.models[:MODELS]
+    ]
     if len(report.models) > MODELS:
         body.append(b.context(f"… and {count(len(report.models) - MODELS, 'more model')}"))
     if who.titles and report.jobs > 1 and report.dearest:
         body.append(b.section(_dearest(report)))
     body += [b.section(line) for line in limits]
-    body.append(b.context("By when pictures were sent, UTC. Copies cost nothing and are not counted."))
+    body.append(
+        b.context("By when pictures were sent, UTC. Copies of duplicates are pictures that cost nothing.")
+    )
     return b.message(f"{who.name}, {month}: {spent_line(report.total)}", body)
+
+
+def _capital(said: str) -> str:
+    return said[:1].upper() + said[1:]
 
 
 def _dearest(report: CostReport) -> str:

@@ -17,9 +17,11 @@ class Spent:
 
     jobs: int = 0
     pictures: int = 0
-    """That were made; copies cost nothing and are not counted."""
+    """That were made then, and copies of those; of a picture made again, the one that counts."""
     approved: int = 0
     """Of those, by now."""
+    unreviewed: int = 0
+    """Of those; while there are any, the price of an approved one goes on falling."""
     usd: Decimal = Decimal(0)
     """As far as it is known."""
     perhaps: Decimal = Decimal(0)
@@ -82,16 +84,15 @@ def added(parts: Iterable[Spent], jobs: int) -> Spent:
 
 def spent_line(spent: Spent) -> str:
     """“$12.40 for 310 pictures in 3 jobs: $0.04 each, $0.05 for each of the 248 approved.”"""
-    least = "at least " if spent.unpriced and spent.known is not None else ""
-    said = f"{least}{'cost unknown' if spent.known is None else money(spent.usd)}"
+    money_spent = "cost unknown" if spent.known is None else money(spent.usd)
+    said = f"at least {money_spent}" if spent.unpriced and spent.known is not None else money_spent
     said += f" for {count(spent.pictures, 'picture')} in {count(spent.jobs, 'job')}"
-    prices = []
-    if spent.each:
-        prices.append(f"{least}{unit_price(spent.each)} each")
-    if spent.each_approved:
-        prices.append(f"{least}{unit_price(spent.each_approved)} for each of the {spent.approved:,} approved")
-    elif spent.approved:
-        prices.append(f"{spent.approved:,} approved")
+    prices = [f"{unit_price(spent.each)} each"] if spent.each else []
+    if spent.approved:
+        price = f"{unit_price(spent.each_approved)} for each of the " if spent.each_approved else ""
+        prices.append(f"{price}{spent.approved:,} approved")
+        if spent.unreviewed:
+            prices[-1] += f" ({spent.unreviewed:,} not reviewed yet)"
     said += f": {', '.join(prices)}" if prices else ""
     return f"{said}.{unknown_line(spent)}"
 
@@ -110,6 +111,7 @@ def _json(spent: Spent) -> dict[str, Any]:
         "jobs": spent.jobs,
         "pictures": spent.pictures,
         "approved": spent.approved,
+        "unreviewed": spent.unreviewed,
         **{name: None if usd is None else float(round(usd, 9)) for name, usd in prices.items()},
         "unpriced": spent.unpriced,
         "perhaps_usd": float(round(spent.perhaps, 9)),

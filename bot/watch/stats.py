@@ -51,11 +51,10 @@ def _cost(found: Measure) -> str:
         return "What they cost is not known."
     if not found.cost_usd:
         return ""
-    least = "at least " if found.unpriced else ""
-    prices = [f"{least}{unit_price(found.cost_per_image_usd)} a picture"] if found.stored else []
+    prices = [f"{unit_price(found.cost_per_image_usd)} a picture"] if found.stored else []
     if found.approved:
-        prices.append(f"{least}{unit_price(found.cost_per_approved_usd)} for each that was approved")
-    return f"{', '.join(prices)}." if prices else ""
+        prices.append(f"{unit_price(found.cost_per_approved_usd)} for each that was approved")
+    return f"{'At least ' if found.unpriced else ''}{', '.join(prices)}." if prices else ""
 
 
 def stats_json(found: Mapping[str, Measure]) -> list[dict[str, Any]]:

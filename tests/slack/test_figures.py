@@ -39,12 +39,14 @@ def test_a_channels_month_by_model_and_per_approved_picture(shop: House) -> None
     told = said(shop, "cost", "ben")
     assert f"Cost in {shop.clock():%B}" in told
     # Four pictures, of which one is a copy and costs nothing.
-    assert "$0.30 for 3 pictures in 1 job: $0.10 each, $0.15 for each of the 2 approved." in told
+    assert (
+        "$0.30 for 4 pictures in 1 job: $0.075 each, $0.15 for each of the 2 approved (2 not reviewed" in told
+    )
     assert "sketch/sketch" in told
     assert "Budget: " in told
     assert "$4.70 of $5.00 left" in told
-    assert "$0.30 for 3 pictures" in said(shop, "cost channel")
-    assert "$0.30 for 3 pictures" in said(shop, "cost me")
+    assert "$0.30 for 4 pictures" in said(shop, "cost channel")
+    assert "$0.30 for 4 pictures" in said(shop, "cost me")
     assert "nothing was sent in" in said(shop, "cost me", "ben")
     assert f"nothing was sent in {MONTHS[shop.clock().month - 2].title()}" in said(shop, "cost last month")
 
@@ -57,7 +59,7 @@ def test_in_a_thread_it_is_asked_by_mention(shop: House) -> None:
     shop.arrived()
     shop.tick()
     seen = [m for m in shop.ana.thread(shop.channel, str(thread.ts)) if m.get("is_ephemeral")]
-    assert "$0.30 for 3 pictures" in words(seen[-1])
+    assert "$0.30 for 4 pictures" in words(seen[-1])
 
 
 def test_what_others_spend_is_told_to_members_and_admins_alone(shop: House, slack: Workspace) -> None:
@@ -66,7 +68,7 @@ def test_what_others_spend_is_told_to_members_and_admins_alone(shop: House, slac
     assert "Only its members and admins" in said(shop, f"cost <#{secret}|secret>", "ben")
     assert "nothing was sent" in said(shop, f"cost <#{secret}|secret>")
     assert "Only admins see everybody's batches" in said(shop, "cost month", "ben")
-    assert "$0.30 for 3 pictures" in said(shop, "cost month")
+    assert "$0.30 for 4 pictures" in said(shop, "cost month")
     assert "Only admins see everybody's batches" in said(shop, "stats all", "ben")
     shop.ben.command("#general", "/imgbatch", f"cost <#{shop.channel}|x>")
     assert "$0.30" in words([m for m in shop.ben.messages("#general") if m.get("is_ephemeral")][-1])
@@ -79,7 +81,7 @@ def test_unknown_costs_are_said_to_be_unknown(shop: House) -> None:
     provider.failures.append(lost)
     made(shop)
     told = said(shop, "cost")
-    assert "at least $0.30 for 3 pictures" in told
+    assert "At least $0.30 for 4 pictures" in told
     assert "What 1 answer cost is not known ($0.10 at list price)." in told
 
 
