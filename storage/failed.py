@@ -62,7 +62,9 @@ class FailedItems(Reader):
         """By how they ended, most first."""
         spent = (
             select(ATTEMPT.c.item, KNOWN.label("usd"), UNKNOWN.label("unpriced"), BILLED.label("billed"))
-            .where(ATTEMPT.c.job_id == job_id)
+            .where(
+                ATTEMPT.c.job_id == job_id, ATTEMPT.c.item.in_(select(ITEM.c.number).where(*_unmade(job_id)))
+            )
             .group_by(ATTEMPT.c.item)
             .subquery()
         )

@@ -129,6 +129,15 @@ def test_run_makes_the_pictures_the_results_and_the_report(folder: Path) -> None
     proof = imgbatch(folder, "audit", report["job"], "--json")
     assert proof.returncode == 0
     assert json.loads(proof.stdout)["holds"] is True
+    failed = quickly(folder, "failures", report["job"])
+    assert failed.returncode == 0, failed.stderr
+    assert (
+        "For whoever asked:\n  1 row: could not be used\n    line 5 =cmd: “huge” is not a size"
+        in failed.stdout
+    )
+    (group,) = json.loads(quickly(folder, "failures", report["job"], "--json").stdout)
+    assert (group["kind"], group["count"], group["cost_usd"]) == ("bad_rows", 1, 0.0)
+    assert group["examples"][0]["line"] == 5
 
 
 def test_export_takes_the_pictures_away(folder: Path) -> None:
@@ -219,6 +228,7 @@ def test_plan_spends_and_keeps_nothing(folder: Path) -> None:
         (["run", "s.csv", "-t", "x", "--variants", "0"], "--variants"),
         (["run", "s.csv", "-t", "x", "--lane", "slow"], "--lane"),
         (["audit", "zzz"], "There is no job"),
+        (["failures", "zzz"], "There is no job"),
         (["simulate", "nobody"], "There is no simulator"),
         (["simulate", "openai", "--fault", "wrong=1"], "no fault dial"),
         (["nonsense"], "No such command"),

@@ -299,11 +299,8 @@ def _job(verb: str, rest: str, job: str | None) -> str:
     words = rest.strip("`*_.,:! ").split()
     if not words:
         if job is None:
-            raise CommandError(
-                f"Say which job to {verb}, like “{verb} k3x9ab”; “list” shows the names."
-                if verb != "status"
-                else "Say which job, like “status k3x9ab”; “list” shows the names."
-            )
+            what = "" if verb in ("status", "failures") else f" to {verb}"
+            raise CommandError(f"Say which job{what}, like “{verb} k3x9ab”; “list” shows the names.")
         return job
     if len(words) > 1:
         raise CommandError(f"“{verb}” takes the name of one job, and {quoted(rest)} is {len(words)} words.")

@@ -20,7 +20,7 @@ from bot.watch.failing import BAD_ROWS, CANCELLED, IN_DOUBT, Group, kind_of
 from providers.base import FailureKind
 from storage.failed import End, Failed
 from storage.pictures import NOT_MADE
-from storage.records import Item, Job
+from storage.records import Item, Job, Row
 from storage.returning import Taken
 from storage.states import ItemState, ReviewState, StaleTransitionError
 
@@ -53,6 +53,7 @@ def _group(kind: str, some: Sequence[Failed]) -> Group:
         unpriced=sum(one.spent.unpriced for one in some),
         billed=sum(one.billed for one in some),
         again_usd=_again_usd(some),
+        ends=tuple(one.end for one in some),
     )
 
 
@@ -115,22 +116,24 @@ def examples(ctx: Context, job: Job, group: Group, limit: int) -> Sequence[Examp
         return []
     if group.kind == BAD_ROWS:
         bad = ctx.queries.rows(job.id, bad_only=True, limit=limit)
-        return [Example(row.line, row.key, row.problem or "") for row in bad]
-    items = items_of(ctx, job, group.kind, limit)
+        return [Example(row.line, row.key or _first_cell(row), row.problem or "") for row in bad]
+    items = ctx.queries.failed_items(job.id, group.ends, limit)
     lines = ctx.queries.lines(job.id, {item.row for item in items})
     return [Example(lines.get(item.row, 0), item.key, item.reason or "") for item in items]
 
 
-def items_of(ctx: Context, job: Job, which: str, limit: int, after: int = 0) -> Sequence[Item]:
-    """The first of them in the sheet's order, behind item `after`; copies that share the fate of one of them
-    are left out.
+def next_items(ctx: Context, job: Job, which: str, after: int, limit: int) -> tuple[Sequence[Item], int]:
+    """The first of these in the sheet's order, behind item `after`, and how many come after them. Copies that
+    share the fate of one of them are left out.
     """
-    return ctx.queries.failed_items(job.id, _ends(ctx, job, which), limit, after)
+    ends = _ends(ctx, job, which)
+    items = ctx.queries.failed_items(job.id, ends, limit, after)
+    return items, ctx.queries.failed_after(job.id, ends, items[-1].number) if items else 0
 
 
-def how_many(ctx: Context, job: Job, which: str, after: int) -> int:
-    """How many of those there are behind item `after`."""
-    return ctx.queries.failed_after(job.id, _ends(ctx, job, which), after)
+def _first_cell(row: Row) -> str:
+    """By which people know a row that was not read to its key; mostly its number."""
+    return " ".join(next(filter(None, row.cells.values()), "").split())[:40]
 
 
 def _ends(ctx: Context, job: Job, which: str) -> list[End]:

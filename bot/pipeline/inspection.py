@@ -63,7 +63,8 @@ class Gate:
         flags = [Flag.read(flag) for flag in values["flags"]]
         phash = values["phash"]
         if phash is not None and (twin := seen.like(phash, item.row)) is not None:
-            flags.append(Flag(Code.LOOKS_LIKE, f"looks like row {twin[0]:,} ({twin[1]})"))
+            line = self._ctx.queries.lines(item.job_id, [twin[0]]).get(twin[0], 0)
+            flags.append(Flag(Code.LOOKS_LIKE, f"looks like line {line:,} ({twin[1]})"))
             values["flags"] = [str(flag) for flag in flags]
         if any(flag.code in AGAIN for flag in flags) and self.may_again(item):
             seen.again += 1

@@ -17,7 +17,7 @@ from bot.pipeline.budget import bearing
 from bot.pipeline.plan import BudgetError
 from bot.pipeline.pricing import Asked, quote
 from bot.runtime import Context
-from bot.watch.words import count, money
+from bot.watch.words import count, money_range
 from providers.base import Lane, Size
 from providers.catalogue import ModelCard, Price
 from storage.records import Item, Job
@@ -73,7 +73,7 @@ class Redone:
 
 
 def price_words(low: Decimal, high: Decimal, unpriced: int) -> str:
-    known = money(low) if low == high else f"{money(low)} to {money(high)}"
+    known = money_range(low, high)
     if not unpriced:
         return known
     return "price unknown" if not high else f"{known}, price unknown for {count(unpriced, 'picture')}"

@@ -101,6 +101,7 @@ def _body(shown: Sequence[Shown], now: datetime, *, buttons: bool) -> list[Block
     who = None
     for one in shown:
         if one.group.who is not who:
+            body += [b.divider()] if who is not None else []
             who = one.group.who
             body.append(b.header(HEADINGS[who]))
         body += _group(one, now, buttons=buttons)
@@ -130,7 +131,7 @@ def _advice(group: Group, now: datetime) -> str:
         return "They have been sent again; the provider is at work."
     if group.next_at <= now:
         return "They are about to be sent again."
-    return f"The next try is at {w.when(group.next_at, now)}; nothing has to be done."
+    return f"The next try is at {w.when(group.next_at, now)}."
 
 
 def _buttons(one: Shown) -> list[Block]:

@@ -62,7 +62,7 @@ def _shown(ctx: Context, job: Job) -> list[Shown]:
 
 def form(ctx: Context, job: Job, kept: Kept, now: datetime) -> View | None:
     """The next prompts of a group to edit; None where there are none (any more)."""
-    items = failures.items_of(ctx, job, kept.kind, AT_ONCE, kept.after)
+    items, rest = failures.next_items(ctx, job, kept.kind, kept.after, AT_ONCE)
     if not items:
         return None
     lines = ctx.queries.lines(job.id, {item.row for item in items})
@@ -78,7 +78,6 @@ def form(ctx: Context, job: Job, kept: Kept, now: datetime) -> View | None:
         else:
             left_out.append(lines.get(item.row, 0))
     kept = replace(kept, after=items[-1].number)
-    rest = failures.how_many(ctx, job, kept.kind, kept.after)
     return failure_page.form(kept, wordings, _prices(ctx, wordings, now), rest, _left_out(left_out))
 
 

@@ -29,7 +29,7 @@ def preview_key(item: Item) -> str:
 
 
 def alt_text(item: Item) -> str:
-    alt = item.alt_text or f"Made from row {item.row} ({item.key}): {item.prompt}"
+    alt = item.alt_text or f"{item.key}: {item.prompt}"
     return b.cut(alt, ALT_CHARACTERS)
 
 

@@ -91,6 +91,8 @@ class Group:
     """They are being tried again by themselves."""
     next_at: datetime | None = None
     """When the first of those is sent again; None: they are at the provider."""
+    ends: tuple[tuple[str, str, str], ...] = ()
+    """How its pictures ended: state, failure kind and code."""
 
     @property
     def who(self) -> Who:
@@ -133,11 +135,13 @@ def what_to_do(group: Group) -> str:
 
 
 def paid(group: Group) -> str:
-    """“$0.00, nothing was billed”, “$0.12 billed for 3 pictures”; never $0 for what nobody knows."""
+    """“$0.00, nothing was billed”, “$0.12 billed for 3 pictures, cost unknown for 1 attempt”: never $0 for
+    what nobody knows.
+    """
     if not group.usd and not group.unpriced:
         return "$0.00, nothing was billed"
     known = f"{money(group.usd)} billed for {count(group.billed, 'picture')}" if group.usd else ""
-    unknown = f"what {count(group.unpriced, 'attempt')} cost is not known" if group.unpriced else ""
+    unknown = f"cost unknown for {count(group.unpriced, 'attempt')}" if group.unpriced else ""
     return ", ".join(part for part in (known, unknown) if part)
 
 

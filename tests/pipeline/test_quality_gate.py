@@ -202,7 +202,7 @@ def test_a_picture_like_another_rows_is_made_again_and_variants_of_a_row_are_not
         assert [item.flags for item in items(ctx, job)][:2] == [[], []]
         assert provider.drawn.count("boot") == 2
         assert provider.drawn.count("lamp") == 4
-        assert flags(ctx, job) == {"sku-2": ["looks_like: looks like row 1 (sku-1)"]}
+        assert flags(ctx, job) == {"sku-2": ["looks_like: looks like line 2 (sku-1)"]}
 
 
 def test_copies_of_a_duplicate_do_not_count_as_look_alikes(tmp_path: Path) -> None:
@@ -309,5 +309,5 @@ def test_after_a_restart_look_alikes_of_before_are_still_known(tmp_path: Path) -
         twin = replace(boot, row=7, key="sku-7")
         values: dict[str, Any] = {"phash": boot.phash, "flags": []}
         assert Gate(ctx, job).judge(twin, values) is None  # no tries here: it stays, with its flag
-        assert values["flags"] == ["looks_like: looks like row 1 (sku-1)"]
+        assert values["flags"] == ["looks_like: looks like line 2 (sku-1)"]
         assert ctx.queries.judged(job.id) == (1, 0)

@@ -19,15 +19,17 @@ from slack_bolt import BoltRequest
 from bot.config import MonthlyBudgets, Roles
 from bot.pipeline.audit import audit
 from bot.slack import cards, failure_page, failures
+from bot.slack.inbox import work_inbox
 from bot.slack.return_card import CONFIRM
 from bot.workspace.person import RefusedError
 from bot.workspace.server import Workspace
 from providers.base import Billed, Failure, FailureKind
 from storage.states import ItemState, JobState
-from tests.parts import QUICK
+from tests.parts import QUICK, run_to_end
 from tests.priced import PaidSketch
 from tests.slack.house import House, buttons, house, labels, words
 from tests.slack.test_journeys import drop
+from tests.slack.test_once import Killed, Stopping
 from tests.slack.test_returned_sheet import cards as return_cards
 from tests.slack.test_returned_sheet import give, written
 
@@ -110,10 +112,10 @@ def test_the_page_says_who_can_act_what_was_paid_and_which_rows(home: House) -> 
     assert "2 pictures: refused by content rules* · $0.00, nothing was billed" in text
     assert "2 rows: could not be used" in text
     assert "1 picture: answered without a picture* · $0.10 billed for 1 picture" in text
-    assert "2 pictures: no answer in time* · what 1 attempt cost is not known" in text
+    assert "2 pictures: no answer in time* · cost unknown for 1 attempt" in text
     bad = home.ctx.queries.rows(home.job().id, bad_only=True)
     assert [row.line for row in bad] == [9, 10]
-    assert "line 9: “huge” is not a size" in text
+    assert "line 9, B-1: “huge” is not a size" in text
     refused = items(home, ItemState.REFUSED)[0]
     assert f"line {refused.row + 1}, {refused.key}: Not this brand." in text
     assert text.count("For whoever asked") == 1
@@ -322,6 +324,29 @@ def test_many_prompts_come_form_after_form(home: House) -> None:
     assert home.ana.fill(following, {"p17": "A last mug"}) is None
     settled(home)
     assert sorted(item.prompt for item in items(home, ItemState.STORED)) == ["A first mug", "A last mug"]
+
+
+@pytest.mark.parametrize("action", [failure_page.AGAIN, failure_page.REWORD])
+def test_what_was_done_before_a_crash_is_not_done_again(home: House, action: str) -> None:
+    kind, how = ("timeout", TIMEOUT) if action == failure_page.AGAIN else ("content_policy", REFUSED)
+    ended(home, [how], rows=2)
+    home.ana.press(opened(home), action, kind)
+    if action == failure_page.REWORD:
+        (refused,) = items(home, ItemState.REFUSED)
+        home.ana.fill(home.ana.wait_for_modal("Reword"), {f"p{refused.number}": "A plain mug"})
+    home.arrived()
+    dying = replace(home.ctx, mail=Stopping(home.ctx.mail, "inbox_done"))
+    with pytest.raises(Killed):
+        work_inbox(dying, home.app.client, home.clock())
+    fails(home, how)
+    run_to_end(home.ctx, home.job(), real_pause=0.01)  # it fails again, and nobody has asked a second time
+    after = home.again()
+    after.quiet()
+    assert after.ctx.queries.ledger(after.job().id).attempts == 3
+    assert (
+        len([item for item in after.ctx.reviews.current(after.job().id) if item.state is ItemState.STORED])
+        == 1
+    )
 
 
 # --- the sheet -------------------------------------------------------------------------------------------

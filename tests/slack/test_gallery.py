@@ -71,7 +71,7 @@ def test_every_picture_has_words_for_those_who_do_not_see_it() -> None:
     assert sheet == "Contact sheet of <!channel> & friends: numbers 1 to 3, 3 pictures ready."
     pictures = [previews.picture_shot(JOB, item).alt for item in items(3)]
     assert pictures[0] == "x" * 250
-    assert pictures[1].startswith("Made from row 2 (SKU-00002): pp")
+    assert pictures[1].startswith("SKU-00002: pp")
     assert all(0 < len(alt) <= 250 for alt in pictures)
 
 
