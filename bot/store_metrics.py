@@ -65,11 +65,8 @@ class Store(Collector):
         yield from self._settled(now)
         yield self._pauses()
         yield self._incidents()
-        yield from _backlog("inbox_entries", "What people asked for and is not done", ctx.vitals.inbox(), now)
-        announcements = ctx.vitals.announcements()
-        yield from _backlog(
-            "announcements", "Messages begun and not known to stand in Slack", announcements, now
-        )
+        yield from _inbox(ctx.vitals.inbox(), now)
+        yield from _announcements(*ctx.vitals.announcements())
 
     def _jobs(self) -> Metric:
         jobs = Gauge("imgbatch_jobs", "Jobs by state.", labels=["state"])
@@ -168,10 +165,17 @@ _AGELESS = frozenset({ItemState.PLANNED, ItemState.COPYING})
 """They wait for people or for other pictures."""
 
 
-def _backlog(name: str, words: str, waiting: Backlog, now: datetime) -> Iterator[Metric]:
-    yield Gauge(f"imgbatch_{name}_pending", f"{words}.", value=waiting.count)
+def _inbox(waiting: Backlog, now: datetime) -> Iterator[Metric]:
+    asked = "What people asked for and is not done"
+    yield Gauge("imgbatch_inbox_entries_pending", f"{asked}.", value=waiting.count)
     age = 0.0 if waiting.oldest is None else max(0.0, _seconds(now, waiting.oldest))
-    yield Gauge(f"imgbatch_{name}_oldest_age_seconds", f"{words}: age of the oldest.", value=age)
+    yield Gauge("imgbatch_inbox_oldest_entry_age_seconds", f"{asked}: age of the oldest.", value=age)
+
+
+def _announcements(pending: int, tries: int) -> Iterator[Metric]:
+    begun = "Messages begun and not known to stand in Slack"
+    yield Gauge("imgbatch_announcements_pending", f"{begun}.", value=pending)
+    yield Gauge("imgbatch_announcement_tries", f"{begun}: the most failures of one.", value=tries)
 
 
 def _seconds(now: datetime, then: datetime) -> float:

@@ -148,11 +148,13 @@ class Gauges(Reader):
         with self._reading() as c:
             return Backlog(*c.execute(query).one())
 
-    def announcements(self) -> Backlog:
-        """Messages that were begun and are not known to stand."""
+    def announcements(self) -> tuple[int, int]:
+        """Messages that were begun and are not known to stand: how many, and the most tries for one."""
         posting = ANNOUNCEMENT.c.state == AnnouncementState.POSTING
+        query = select(func.count(), func.coalesce(func.max(ANNOUNCEMENT.c.tries), 0)).where(posting)
         with self._reading() as c:
-            return Backlog(*c.execute(select(func.count(), func.min(ANNOUNCEMENT.c.at)).where(posting)).one())
+            number, tries = c.execute(query).one()
+        return int(number), int(tries)
 
     def open_incidents(self) -> Mapping[str, int]:
         """How many alerts stand, by rule."""
