@@ -12,6 +12,7 @@ import pytest
 from bot.config import MonthlyBudgets, Roles
 from bot.intake.figures import MONTHS
 from bot.runtime import now
+from bot.slack.inbox import work_inbox
 from bot.workspace.server import ADMIN, Workspace
 from providers.base import Billed, Failure, FailureKind
 from storage.states import ReviewEvent
@@ -19,7 +20,6 @@ from storage.voting import Pick
 from tests.parts import QUICK
 from tests.priced import PaidSketch
 from tests.slack.house import House, house, words
-from tests.slack.test_budgets import said
 from tests.slack.test_summary import made, summaries
 
 
@@ -31,6 +31,15 @@ def shop(tmp_path: Path, slack: Workspace) -> Iterator[House]:
     provider = PaidSketch(tmp_path, now, "0.10")
     with house(tmp_path / "house", slack, providers={"sketch": provider}, policy=policy) as home:
         yield home
+
+
+def said(home: House, text: str, person: str = "ana", room: str = "") -> str:
+    """The answer, which the inbox gives: figures of a large month take time."""
+    who = getattr(home, person)
+    who.command(room or home.room, "/imgbatch", text)
+    home.arrived()
+    work_inbox(home.ctx, home.app.client, home.clock())
+    return words([m for m in who.messages(room or home.room) if m.get("is_ephemeral")][-1])
 
 
 def test_a_channels_month_by_model_and_per_approved_picture(shop: House) -> None:
@@ -70,8 +79,7 @@ def test_what_others_spend_is_told_to_members_and_admins_alone(shop: House, slac
     assert "Only admins see everybody's batches" in said(shop, "cost month", "ben")
     assert "$0.30 for 4 pictures" in said(shop, "cost month")
     assert "Only admins see everybody's batches" in said(shop, "stats all", "ben")
-    shop.ben.command("#general", "/imgbatch", f"cost <#{shop.channel}|x>")
-    assert "$0.30" in words([m for m in shop.ben.messages("#general") if m.get("is_ephemeral")][-1])
+    assert "$0.30" in said(shop, f"cost <#{shop.channel}|x>", "ben", "#general")
 
 
 def test_unknown_costs_are_said_to_be_unknown(shop: House) -> None:
@@ -113,3 +121,13 @@ def test_the_card_says_what_an_approved_picture_cost_and_the_summary_stays(shop:
     shop.tick(seconds=15, times=2)
     assert "3 approved, 1 rejected, 0 to review, $0.10 for each approved." in words(shop.card())
     assert words(summaries(shop, job)) == before
+
+
+def test_in_a_direct_message_it_is_about_ones_own(shop: House) -> None:
+    made(shop)
+    shop.ana.command("@imgbatch", "/imgbatch", "cost")
+    shop.arrived()
+    work_inbox(shop.ctx, shop.app.client, shop.clock())
+    told = words(shop.ana.messages("@imgbatch")[-1])
+    assert "You" in told
+    assert "$0.30 for 4 pictures" in told

@@ -1,7 +1,8 @@
-"""`/imgbatch`: answered in the acknowledgement itself, or by opening the form."""
+"""`/imgbatch`: answered in the acknowledgement itself, by opening the form, or, what takes time, later."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from slack_bolt import Ack, App
@@ -10,7 +11,7 @@ from slack_sdk import WebClient
 from bot.intake import command as c
 from bot.intake.verdicts import parse_verdict
 from bot.runtime import Context
-from bot.slack import answers, reach, reviewing, verbs
+from bot.slack import answers, inbox, reach, reviewing, verbs
 from bot.slack import blocks as b
 from bot.slack.blocks import Message
 from bot.slack.listeners.parts import open_form, where_of
@@ -34,6 +35,10 @@ def register(app: App, ctx: Context) -> None:
             refused = _open(ctx, client, body, parsed)
             ack(text=refused) if refused else ack()
             return
+        if isinstance(parsed, c.Costs | c.Stats):
+            _later(ctx, text, where_of(body))
+            ack()
+            return
         said = _answer(ctx, wire_of(client), parsed, where_of(body))
         ack(text=said.text, blocks=list(said.blocks))
 
@@ -50,6 +55,15 @@ def _about_pictures(ctx: Context, text: str, where: Where) -> str | None:
     given = {"do": "say", "job": verdict.job, "text": text}
     reviewing.receive(ctx, f"command:{ctx.new_id(12)}", given, where, ctx.clock())
     return ""
+
+
+def _later(ctx: Context, text: str, where: Where) -> None:
+    """Written down for the inbox tick: figures of a large month take longer than an acknowledgement may."""
+    if where.channel.startswith("D"):
+        where = replace(where, channel="")  # perhaps a talk between two people, where I cannot answer
+    name = ctx.new_id(12)
+    message = {"text": text, "ts": name, "files": []}
+    inbox.receive_message(ctx, f"command:{name}", message, where, ctx.clock())
 
 
 def _open(ctx: Context, client: WebClient, body: dict[str, Any], parsed: c.New | c.Run) -> str:
