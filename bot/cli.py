@@ -271,6 +271,45 @@ def doctor(as_json: JsonOption = False) -> None:
 
 
 @app.command()
+def prune(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Let go of the files and history that need not be kept; a running bot does so by itself."""
+    from bot.letting_go import show_or_prune
+
+    raise typer.Exit(_guarded(lambda: show_or_prune(dry_run=dry_run, as_json=as_json)))
+
+
+person = typer.Typer(help="What is stored about a person: hand it out, or erase it.", no_args_is_help=True)
+app.add_typer(person, name="person")
+
+UserArgument = Annotated[str, typer.Argument(help="The person's id, U… in Slack.", show_default=False)]
+
+
+@person.command("export")
+def person_export(
+    user: UserArgument,
+    out: Annotated[Path | None, typer.Option(help="The file to write; default USER.json.")] = None,
+) -> None:
+    """Write everything that is stored about a person, as JSON."""
+    from bot.persons import export_person
+
+    raise typer.Exit(_guarded(export_person, user, out))
+
+
+@person.command("erase")
+def person_erase(
+    user: UserArgument,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Erase without asking.")] = False,
+) -> None:
+    """Put a name that says nothing in a person's place, everywhere; sums and decisions stay."""
+    from bot.persons import erase_person
+
+    raise typer.Exit(_guarded(lambda: erase_person(user, yes=yes)))
+
+
+@app.command()
 def demo(
     once: Annotated[bool, typer.Option(help="Run the example, print a summary and stop.")] = False,
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the workspace's page.")] = 8765,

@@ -160,6 +160,32 @@ class Settings(BaseModel):
     imgbatch_export_part_mb: int = Field(
         default=100, ge=1, le=1000, description="An export to Slack is split into archives of this many MB"
     )
+    imgbatch_keep_approved_days: int = Field(
+        default=0, ge=0, description="Days approved pictures are kept after their job ended; 0: for good"
+    )
+    imgbatch_keep_unreviewed_days: int = Field(
+        default=0, ge=0, description="Likewise pictures nobody has decided about; 0: for good"
+    )
+    imgbatch_keep_masters_days: int = Field(
+        default=90, ge=0, description="Likewise the originals of rejected and replaced pictures"
+    )
+    imgbatch_keep_renditions_days: int = Field(
+        default=180, ge=0, description="Likewise their web files, and every job's contact sheets and previews"
+    )
+    imgbatch_keep_payloads_days: int = Field(
+        default=30, ge=0, description="Likewise what was sent to providers, and packed exports"
+    )
+    imgbatch_keep_slack_days: int = Field(
+        default=0, ge=0, description="Likewise the pictures that the bot uploaded to Slack"
+    )
+    imgbatch_keep_history_days: int = Field(
+        default=0, ge=0, description="Likewise the moves of single pictures in the history"
+    )
+    imgbatch_disk_budget_gb: Decimal | None = Field(
+        default=None,
+        gt=0,
+        description="Pictures and payloads take this much at most, within what may be pruned",
+    )
     imgbatch_log: str = Field(default="info", description="debug, info, warning or error")
     imgbatch_log_format: str = Field(
         default="text", description="How the log is written: text for people, json for programs"
@@ -338,6 +364,42 @@ class MonthlyBudgets:
 
 
 @dataclass(frozen=True, slots=True)
+class Keep:
+    """How long things are kept after their job has ended; None: for good."""
+
+    approved: timedelta | None = None
+    unreviewed: timedelta | None = None
+    masters: timedelta | None = timedelta(days=90)
+    """Of rejected and replaced pictures."""
+    renditions: timedelta | None = timedelta(days=180)
+    """Theirs, and what was drawn of a job's pictures to show them."""
+    payloads: timedelta | None = timedelta(days=30)
+    slack: timedelta | None = None
+    history: timedelta | None = None
+    disk_bytes: int | None = None
+    """What all blobs may take; above it the oldest go sooner, of what may go at all."""
+
+    @classmethod
+    def of(cls, settings: Settings) -> Keep:
+        """The rules these settings ask for."""
+
+        def days(number: int) -> timedelta | None:
+            return timedelta(days=number) if number else None
+
+        disk = settings.imgbatch_disk_budget_gb
+        return cls(
+            approved=days(settings.imgbatch_keep_approved_days),
+            unreviewed=days(settings.imgbatch_keep_unreviewed_days),
+            masters=days(settings.imgbatch_keep_masters_days),
+            renditions=days(settings.imgbatch_keep_renditions_days),
+            payloads=days(settings.imgbatch_keep_payloads_days),
+            slack=days(settings.imgbatch_keep_slack_days),
+            history=days(settings.imgbatch_keep_history_days),
+            disk_bytes=None if disk is None else int(disk * 10**9),
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
     """The rules the stages decide by."""
 
@@ -381,6 +443,7 @@ class Policy:
     render: RenderPolicy = field(default_factory=RenderPolicy)
     rules: AlertRules = field(default_factory=AlertRules)
     roles: Roles = field(default_factory=Roles)
+    keep: Keep = field(default_factory=Keep)
 
     @classmethod
     def of(cls, settings: Settings) -> Policy:
@@ -424,4 +487,5 @@ class Policy:
                 guests=settings.imgbatch_guests,
                 channels=split(settings.imgbatch_channels),
             ),
+            keep=Keep.of(settings),
         )

@@ -26,6 +26,7 @@ from bot.slack.app import Socket, connect, make_app
 from bot.slack.app_home import refresh
 from bot.slack.digests import tell_digests
 from bot.slack.inbox import work_inbox
+from bot.slack.old_files import delete_old_files
 from bot.web import make_site, serving
 
 log = logging.getLogger(__name__)
@@ -99,6 +100,7 @@ def _slack_ticks(ctx: Context, app: App, settings: Settings) -> Mapping[str, Tic
     channel = settings.imgbatch_alert_channel
     return {
         "schedule": lambda now: fire(ctx, now),
+        "old_files": lambda now: delete_old_files(ctx, app.client, now),
         "home": lambda now: refresh(ctx, app.client, now),
         "digest": lambda now: tell_digests(ctx, app.client, now),
         "inbox": lambda now: work_inbox(ctx, app.client, now),

@@ -30,6 +30,9 @@ class Blobs(Protocol):
     def delete(self, key: str) -> None:
         """Forget it; nothing happens if it is not there."""
 
+    def listed(self, prefix: str = "") -> Iterator[tuple[str, int]]:
+        """What is kept, below a prefix that ends with a slash or at all: keys with their bytes."""
+
 
 class FolderBlobs:
     """Blobs as files below one folder.
@@ -71,6 +74,16 @@ class FolderBlobs:
 
     def delete(self, key: str) -> None:
         self.path(key).unlink(missing_ok=True)
+
+    def listed(self, prefix: str = "") -> Iterator[tuple[str, int]]:
+        top = self.path(prefix) if prefix else self.folder
+        for folder, _, names in os.walk(top):
+            for name in names:
+                path = Path(folder, name)
+                try:
+                    yield path.relative_to(self.folder).as_posix(), path.stat().st_size
+                except FileNotFoundError:
+                    continue  # deleted meanwhile
 
     def path(self, key: str) -> Path:
         """The file behind a key. Raises ValueError for a key that points out of the folder."""

@@ -148,6 +148,11 @@ class Mail(Reader):
         with self._reading() as c:
             return {row.blob_key: row.file_id for row in c.execute(query)}
 
+    def drop_upload(self, blob_key: str) -> None:
+        """It is not at the messenger any more."""
+        with self._writer.transaction() as c:
+            c.execute(delete(UPLOAD).where(UPLOAD.c.blob_key == blob_key))
+
     def upload_of(self, file_id: str) -> tuple[str, str] | None:
         """The job and the blob behind a file at the messenger."""
         with self._reading() as c:

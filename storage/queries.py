@@ -19,6 +19,7 @@ from storage.health import Health
 from storage.histories import Histories
 from storage.measures import Measures
 from storage.personal import Personal
+from storage.pruning import Pruning
 from storage.reading import PAGE, record_of
 from storage.records import Attempt, Event, Item, Job, Ledger, Row, Submission
 from storage.reusing import Reusing
@@ -66,6 +67,7 @@ class Queries(
     Accounts,
     Measures,
     Reusing,
+    Pruning,
 ):
     """The reading side of the data store."""
 

@@ -136,6 +136,11 @@ class Item:
     """Who approved that."""
 
     @property
+    def kept(self) -> bool:
+        """Whether its web file is kept; that of an old picture may have been let go of since."""
+        return self.rendition_key is not None
+
+    @property
     def copied(self) -> bool:
         """Not made for this job: a duplicate, or reused."""
         return self.duplicate_of is not None or self.reused_job is not None

@@ -98,7 +98,10 @@ class Reviews(Pictures):
         """
         voted = moved = 0
         with self._writer.transaction() as c:
-            for chosen in voting.chosen(job_id, pick, sources(event)):
+            for meant in voting.chosen(job_id, pick, sources(event)):
+                chosen = and_(
+                    meant, ITEM.c.rendition_key.is_not(None)
+                )  # what is no longer kept stays as it is
                 voted += voting.vote(c, chosen, event, person, at, reason, note)
                 enough = [chosen]
                 if event is ReviewEvent.APPROVE and quorum > 1:

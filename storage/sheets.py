@@ -77,7 +77,8 @@ class Sheets(Reader):
         rejected.
         """
         found: dict[str, int] = {}
-        wanted = (ITEM.c.state == ItemState.STORED, ITEM.c.review != ReviewState.REJECTED)
+        kept = ITEM.c.master_key.is_not(None)
+        wanted = (ITEM.c.state == ItemState.STORED, ITEM.c.review != ReviewState.REJECTED, kept)
         for some in _parts(fingerprints):
             query = select(ITEM.c.fingerprint, func.min(ITEM.c.number)).where(
                 ITEM.c.job_id == job_id, ITEM.c.fingerprint.in_(some), *wanted

@@ -8,25 +8,20 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Engine, Table, delete, func, insert, select, update
+from sqlalchemy import Table, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from storage.moves import columns
-from storage.reading import Reader
+from storage.people import People
 from storage.records import Export, ExportState, Permit, Preset, Schedule, ScheduleState, SetBudget
 from storage.tables import table
-from storage.writer import Writer
 
 PRESET, DRAFT, SCHEDULE = table("preset"), table("draft"), table("schedule")
 EXPORT, MEMO, PERMIT, BUDGET = table("export"), table("memo"), table("permit"), table("budget")
 
 
-class Shelf(Reader):
+class Shelf(People):
     """Reads and writes of these."""
-
-    def __init__(self, engine: Engine, writer: Writer) -> None:
-        super().__init__(engine)
-        self._writer = writer
 
     # --- presets ---------------------------------------------------------------------------------
 

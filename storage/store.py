@@ -9,12 +9,13 @@ from typing import Any
 
 from sqlalchemy import delete, func, insert, select, update
 
-from storage import deciding
+from storage import deciding, pruning
 from storage.budgets import Budget, allow_unpriced, keeping
 from storage.each import ItemMove, move_each
 from storage.failed import End, ended_as
 from storage.lanes import Relaned, relane, rush
 from storage.moves import columns, move_items, move_one
+from storage.pruning import Gone
 from storage.records import Item, Job, Row
 from storage.returning import Taken, take
 from storage.reusing import Reuse, choose
@@ -233,6 +234,33 @@ class Store(Sending):
                 return False
             move_one(c, "job", job_id, job_id, JobEvent.FINISH, at, finished_at=at)
             return True
+
+    # --- what is not kept any more ------------------------------------------------------------------
+
+    def let_go(self, gone: Gone, at: datetime, limit: int) -> tuple[int, Sequence[str]]:
+        """Up to `limit` items forget these files: how many, and the keys to delete now (then `deleted`)."""
+        with self._writer.transaction() as c:
+            return pruning.let_go(c, gone, at, limit)
+
+    def let_payloads_go(self, job_id: str, at: datetime) -> Sequence[str]:
+        """The same for what was sent of a job that has ended."""
+        with self._writer.transaction() as c:
+            return pruning.let_payloads_go(c, job_id, at)
+
+    def deleted(self, keys: Iterable[str]) -> None:
+        """These files are gone."""
+        with self._writer.transaction() as c:
+            pruning.deleted(c, keys)
+
+    def note_pruned(self, job_id: str, at: datetime, note: str) -> None:
+        """A line of history about files that no row names."""
+        with self._writer.transaction() as c:
+            pruning.note_pruned(c, job_id, at, note)
+
+    def forget_moves(self, before: datetime, limit: int) -> int:
+        """Delete old lines of history about single pictures, up to so many; how many."""
+        with self._writer.transaction() as c:
+            return pruning.forget_moves(c, before, limit)
 
     # --- collecting --------------------------------------------------------------------------------
 

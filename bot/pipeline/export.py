@@ -16,9 +16,8 @@ def write_pictures(ctx: Context, job: Job, folder: Path) -> int:
     names = FileNames.of(ctx, job)
     written = 0
     for item in ctx.reviews.current(job.id):
-        if item.state is not ItemState.STORED:
-            continue
-        assert item.rendition_key is not None
+        if item.state is not ItemState.STORED or item.rendition_key is None:
+            continue  # not made, or not kept any more
         target = folder / names.of_item(item)
         written += 1
         if not target.exists() or target.stat().st_size != item.byte_size:

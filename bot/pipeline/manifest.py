@@ -88,4 +88,5 @@ class Manifest:
             yield ending, file
 
     def close(self) -> None:
+        self._writing.close()
         self._stack.close()

@@ -95,15 +95,18 @@ def make(ctx: Context, job: Job, export: Export) -> tuple[list[dict[str, Any]], 
 
     with ExitStack() as stack:
         packing = _begin(ctx, job, export, wish, approved_by, stack)
-        names, pictures, missed = Names(wish.names), 0, 0
+        names, pictures, missed, written = Names(wish.names), 0, 0, 0
         last = None
         for made in files(ctx, job, wish):
             pictures += made.item.number != last
             last = made.item.number
             missed += not made.content
+            written += 1
             packing.add(_name(names, job, made) if made.content else "", made)
         if not pictures:
             raise CannotExportError(nothing(job, wish.which))
+        if missed == written:
+            raise CannotExportError(not_kept(job))
         parts = packing.end()
     note = f"{count(missed, 'file')} could not be made; the manifest says why." if missed else ""
     return [{**part, "of": pictures} for part in parts], note
@@ -126,6 +129,12 @@ def nothing(job: Job, which: str) -> str:
     if which == APPROVED:
         return f"No picture of job {job.id} is approved yet; approve some, or export all of them."
     return f"Job {job.id} has no pictures yet."
+
+
+def not_kept(job: Job) -> str:
+    return (
+        f"The pictures of job {job.id} are no longer kept; hand its sheet in again, or redo single pictures."
+    )
 
 
 def approvers(ctx: Context, item: Item) -> list[str]:

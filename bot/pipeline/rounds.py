@@ -13,6 +13,7 @@ from bot.pipeline.finish import finish
 from bot.pipeline.packing import pack
 from bot.pipeline.pilot import pilots
 from bot.pipeline.poll import poll
+from bot.pipeline.prune import prune
 from bot.pipeline.reroute import reroute
 from bot.pipeline.rescue import rescue
 from bot.pipeline.submit import submit
@@ -33,6 +34,7 @@ STAGES: Mapping[str, Stage] = {
     "finish": finish,
     "attend": attend,
     "pack": pack,
+    "prune": prune,
 }
 """Downloads before submissions: what is made can be lost, what is not yet sent cannot."""
 

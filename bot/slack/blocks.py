@@ -206,9 +206,13 @@ def image(file_id: str, alt_text: str, title: str = "") -> Block:
     return made
 
 
+ERASED = "erased-"
+"""Begins what stands for a person whose data was erased."""
+
+
 def person(user_id: str) -> str:
-    """A mention for mrkdwn."""
-    return f"<@{user_id}>"
+    """A mention for mrkdwn; somebody who was erased is not mentioned."""
+    return user_id if user_id.startswith(ERASED) else f"<@{user_id}>"
 
 
 def bar(share: float, width: int = 20) -> str:

@@ -221,6 +221,8 @@ def standing(page: Page, item: Item, now: datetime) -> str:
         return f"Not made: {item.state.value.replace('_', ' ')}"
     if item.review is ReviewState.REPLACED:
         return "Being made again"
+    if not item.kept:
+        return "No longer kept: let go of when it was old. Redo makes it anew."
     if item.review is ReviewState.UNREVIEWED:
         people = page.approvals.get(item.number, ())
         flags = f"Check: {_flags(item)}" if item.flags else "To review"
@@ -256,6 +258,8 @@ def buttons_for(item: Item) -> list[Block]:
     approve = _named(b.button("Approve", APPROVE, value, style="primary"), f"Approve {number}")
     reject = _named(b.button("Reject", REJECT, value), f"Reject {number}")
     undo = _named(b.button("Undo", UNDO, value), f"Take back what was decided about {number}")
+    if not item.kept and item.review is not ReviewState.REPLACED:
+        return [redo]
     match item.review:
         case ReviewState.REPLACED:
             return []

@@ -42,6 +42,11 @@ def late(ctx: Context, item: Item, now: datetime) -> str:
         return f"{number.capitalize()} was asked for again meanwhile: {state}. Nothing was decided."
     if item.state is not ItemState.STORED:
         return f"{number.capitalize()} was not made, so there is nothing to decide about."
+    if not item.kept:
+        return (
+            f"{number.capitalize()} is no longer kept: its files were let go of when it was old. "
+            f"“redo {item.first}” makes it anew."
+        )
     if item.review is ReviewState.UNREVIEWED:
         return f"What was decided about {number} was taken back meanwhile; it waits for review again."
     who = b.person(item.reviewed_by) if item.reviewed_by else "Somebody"

@@ -28,7 +28,8 @@ def made(ctx: Context, tmp_path: Path, rows: int) -> str:  # noqa: F811
     """A finished job of so many pictures, its items stored without the trouble of making them."""
     job = planned(ctx, sheet(tmp_path, [{"prompt": f"mug {n}"} for n in range(rows)]))
     with ctx.reviews._writer.transaction() as c:
-        c.execute(text("UPDATE item SET state = 'stored', model = 'sketch' WHERE job_id = :j"), {"j": job.id})
+        stored = "state = 'stored', model = 'sketch', master_key = 'm', rendition_key = 'w'"
+        c.execute(text(f"UPDATE item SET {stored} WHERE job_id = :j"), {"j": job.id})
         c.execute(text("UPDATE job SET state = 'finished' WHERE id = :j"), {"j": job.id})
     return job.id
 

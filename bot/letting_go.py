@@ -1,0 +1,72 @@
+"""`imgbatch prune`: what the rules let go of, beforehand or now."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import typer
+
+from bot.app import open_context
+from bot.config import load
+from bot.pipeline.prune import due, loose, prune, used, wanted
+from bot.runtime import Context, now
+from bot.terminal import print_json
+from storage.pruning import File
+from storage.states import ENDED_JOBS
+
+
+def show_or_prune(*, dry_run: bool, as_json: bool) -> int:
+    """Say what would go, or let it go. Exit status 0."""
+    with open_context(load().settings, schedules=False) as ctx:
+        if not dry_run:
+            number = 0
+            while done := prune(ctx, now()):
+                number += done
+            typer.echo(f"{number:,} files and lines of history are gone.")
+            return 0
+        found = due_now(ctx)
+    if as_json:
+        print_json(found)
+        return 0
+    for name, (number, size) in found["files"].items():
+        typer.echo(f"{name:<44} {number:>9,}  {size / 1e6:>12,.1f} MB")
+    typer.echo(f"{'lines of history':<44} {found['history']:>9,}")
+    of = f" of {found['budget_bytes'] / 1e9:,.1f} GB" if found["budget_bytes"] else ""
+    typer.echo(f"{'all files':<44} {'':>9}  {found['used_bytes'] / 1e6:>12,.1f} MB{of}")
+    return 0
+
+
+def due_now(ctx: Context) -> Mapping[str, Any]:
+    """What is due by age: files and bytes by kind, lines of history; and what all files take."""
+    at, keep = ctx.clock(), ctx.policy.keep
+    numbers: Counter[str] = Counter()
+    sizes: Counter[str] = Counter()
+
+    def count(name: str, keys: Iterable[str]) -> None:
+        for key in keys:
+            numbers[name] += 1
+            sizes[name] += _size(ctx, key)
+
+    for job in ctx.queries.jobs(ENDED_JOBS):
+        for gone in wanted(job, keep, at):
+            what = "originals" if gone.files == {File.MASTER} else "web files"
+            what = "originals and web files" if len(gone.files) > 1 else what
+            count(f"{what}: {' or '.join(sorted(gone.reviews))}", ctx.queries.prunable(gone))
+        if due(job, keep.payloads, at):
+            count("payloads", ctx.queries.payloads(job.id))
+        count("drawn, packed or superseded", loose(ctx, job, keep, at))
+    return {
+        "files": {name: (number, sizes[name]) for name, number in sorted(numbers.items())},
+        "history": ctx.queries.moves_before(at - keep.history) if keep.history else 0,
+        "used_bytes": used(ctx),
+        "budget_bytes": keep.disk_bytes,
+    }
+
+
+def _size(ctx: Context, key: str) -> int:
+    try:
+        return ctx.blobs.size(key)
+    except FileNotFoundError:
+        return 0
