@@ -44,6 +44,8 @@ class Shown:
     examples: Sequence[Example] = ()
     to_agree: bool = False
     """A second person must agree before it is sent again."""
+    said: str = ""
+    """What came of pressing one of its buttons."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +75,8 @@ class Kept:
 def page(
     job: Job, where: Where, shown: Sequence[Shown], now: datetime, *, closed: str = "", said: str = ""
 ) -> View:
-    """Every group with examples and buttons. `closed`: why nothing can be sent now; `said`: what was just
-    done, or why it was not.
+    """Every group with examples and buttons. `closed`: why nothing can be sent now; `said`: what came of a
+    button whose group is gone.
     """
     body: list[Block] = [b.alert(said, "info")] if said else []
     body += [b.words(closed)] if closed and shown else []
@@ -112,16 +114,23 @@ def _group(one: Shown, now: datetime, *, buttons: bool) -> list[Block]:
     group = one.group
     cost = "" if group.kind == BAD_ROWS or group.retrying else f" · {paid(group)}"
     body: list[Block] = [b.section(f"*{name_of(group)}*{cost}\n{_advice(group, now)}")]
-    lines = [
-        f"line {example.line:,}{f', {example.key}' if example.key else ''}: "
-        f"{b.cut(example.reason or 'no reason given', 160)}"
-        for example in one.examples
-    ]
-    if lines:
-        rest = group.count - len(lines)
-        body.append(b.small("\n".join([*lines, f"and {rest:,} more"] if rest > 0 else lines)))
+    if one.examples:
+        body.append(b.small("\n".join(_lines(one))))
+    if one.said:  # here, and not above: this is where people look
+        body.append(b.alert(one.said, "info"))
     made = _buttons(one) if buttons else []
     return [*body, b.actions(f"failed-{group.kind}", *made)] if made else body
+
+
+def _lines(one: Shown) -> list[str]:
+    """“line 4, A-3; line 6, A-5: the reason”, and how many more."""
+    by_reason: dict[str, list[str]] = {}
+    for example in one.examples:
+        name = f"line {example.line:,}{f', {example.key}' if example.key else ''}"
+        by_reason.setdefault(b.cut(example.reason or "no reason given", 160), []).append(name)
+    lines = [f"{'; '.join(names)}: {reason}" for reason, names in by_reason.items()]
+    rest = one.group.count - len(one.examples)
+    return [*lines, f"and {rest:,} more"] if rest > 0 else lines
 
 
 def _advice(group: Group, now: datetime) -> str:

@@ -31,10 +31,15 @@ EXAMPLES = 3
 NOTHING_CHANGED = "No prompt was changed, and the same words would be refused again; change one, or close."
 
 
-def page(ctx: Context, job: Job, where: Where, now: datetime, said: str = "") -> View:
-    """The page as things stand."""
+def page(ctx: Context, job: Job, where: Where, now: datetime, *, about: str = "", said: str = "") -> View:
+    """The page as things stand, with what is to be said of the group `about`."""
     closed = verbs.objection(ctx, Wish(verbs.REWORD, job.id, where.person), job) or ""
-    return failure_page.page(job, where, _shown(ctx, job), now, closed=closed, said=said)
+    shown = [
+        replace(one, said=said) if one.group.kind == about and not one.group.retrying else one
+        for one in _shown(ctx, job)
+    ]
+    gone = "" if any(one.said for one in shown) else said
+    return failure_page.page(job, where, shown, now, closed=closed, said=gone)
 
 
 def answer(ctx: Context, name: str, team: str, now: datetime) -> Message:

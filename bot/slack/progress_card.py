@@ -223,7 +223,9 @@ def _note(job: Job, progress: Progress) -> str:
 
 
 def _buttons(job: Job, progress: Progress) -> list[Block]:
-    trouble = progress.missed + progress.retrying + job.bad_rows
+    trouble = progress.missed + progress.retrying
+    if job.state not in (JobState.PILOT, JobState.PILOT_REVIEW):
+        trouble += job.bad_rows  # a sample is decided about before the sheet can come back
     always = [cards.what_failed(job, trouble)] if trouble else []
     always.append(cards.details(job))
     match job.state:

@@ -37,7 +37,7 @@ _OURS: Final[Mapping[str, Advice]] = {
         "Could not be used",
         "the row could not be used",
         Who.REQUESTER,
-        "Mend them in the sheet and return it; nothing was asked for so far.",
+        "Mend them in the sheet and return it; nothing was made or paid for them.",
     ),
     EMPTY: Advice(
         "Answered without a picture",

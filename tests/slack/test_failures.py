@@ -115,9 +115,9 @@ def test_the_page_says_who_can_act_what_was_paid_and_which_rows(home: House) -> 
     assert "2 pictures: no answer in time* · cost unknown for 1 attempt" in text
     bad = home.ctx.queries.rows(home.job().id, bad_only=True)
     assert [row.line for row in bad] == [9, 10]
-    assert "line 9, B-1: “huge” is not a size" in text
-    refused = items(home, ItemState.REFUSED)[0]
-    assert f"line {refused.row + 1}, {refused.key}: Not this brand." in text
+    assert "line 9, B-1; line 10, B-2: “huge” is not a size" in text
+    refused = [f"line {item.row + 1}, {item.key}" for item in items(home, ItemState.REFUSED)]
+    assert f"{'; '.join(refused)}: Not this brand." in text
     assert text.count("For whoever asked") == 1
     assert "For whoever runs imgbatch" not in text
     said = home.ana.labels(view)

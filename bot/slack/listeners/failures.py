@@ -48,7 +48,7 @@ def _page(app: App, ctx: Context) -> None:
             soon = "That is written down; the job's card and thread show what comes of it."
         ack()
         if job is not None:
-            _show(ctx, client, body, job, where, refused or soon)
+            _show(ctx, client, body, job, where, str(action["value"]), refused or soon)
 
     @app.action(failure_page.SHEET)
     def sheet(ack: Ack, body: dict[str, Any], action: dict[str, Any], client: WebClient) -> None:
@@ -58,7 +58,7 @@ def _page(app: App, ctx: Context) -> None:
             said = failures.ask_sheet(desk, job, kind, where, f"sheet-{_click(body)}-{kind}")
         ack()
         if job is not None:
-            _show(ctx, client, body, job, where, said)
+            _show(ctx, client, body, job, where, kind, said)
 
 
 def _form(app: App, ctx: Context) -> None:
@@ -71,7 +71,7 @@ def _form(app: App, ctx: Context) -> None:
         kept = Kept(job.id, where, str(action["value"]))
         view = failures.form(ctx, job, kept, ctx.clock())
         if view is None:
-            _show(ctx, client, body, job, where, "There is nothing of that kind any more.")
+            _show(ctx, client, body, job, where, kept.kind, "There is nothing of that kind any more.")
             return
         wire_of(client).call("views.push", ctx.clock(), paced=False, trigger_id=body["trigger_id"], view=view)
 
@@ -120,6 +120,7 @@ def _about(ctx: Context, body: Json) -> tuple[Job | None, Where]:
     return answers.find_job(ctx, kept.job, where.team), where
 
 
-def _show(ctx: Context, client: WebClient, body: Json, job: Job, where: Where, said: str) -> None:
-    view = failures.page(ctx, job, where, ctx.clock(), said)
+def _show(ctx: Context, client: WebClient, body: Json, job: Job, where: Where, kind: str, said: str) -> None:
+    """Draw the page again, with what came of a button of this group."""
+    view = failures.page(ctx, job, where, ctx.clock(), about=kind, said=said)
     replace_view(wire_of(client), body["view"]["id"], body["view"]["hash"], view, ctx.clock())
