@@ -12,7 +12,25 @@ from bot.intake.records import quoted
 
 ROLES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
-        "key": ("sku", "id"),
+        "key": (
+            "sku",
+            "id",
+            "article_number",
+            "article_no",
+            "item_number",
+            "item_no",
+            "product_number",
+            "product_id",
+            "product_code",
+            "variant_sku",
+            "art_nr",
+            "artikel_nr",
+            "artikelnr",
+            "artikelnummer",
+            "handle",
+            "ean",
+            "gtin",
+        ),
         "prompt": ("prompt",),
         "size": ("size", "image_size"),
         "provider": ("provider",),
@@ -109,6 +127,11 @@ def understand(header: Sequence[str], used: int) -> Columns:
 def _clean(cell: str) -> str:
     """A header cell on one line, without the invisible characters that pasting brings."""
     return " ".join(re.sub("[\ufeff\u200b-\u200f\u2060]", "", cell).split())
+
+
+def key_of(names: Sequence[str]) -> str | None:
+    """The column that names the rows, and so their files; None where they are called row-1, row-2, …"""
+    return _roles(names)[0].get("key")
 
 
 def _free(name: str, taken: Iterable[str]) -> str:

@@ -373,5 +373,8 @@ def _no_verb(first: str, plain: str) -> str:
         return f"{quoted(first)} is not a command; did you mean {quoted(f'{close[0]} {rest}'.strip())}?"
     if "{" in plain or "=" in plain:
         return "Write “run” in front of a template or options, and drop the sheet beside them."
-    known = "new, run, status, list, cancel, failures, retry, audit, cost, budget, preset, schedule or help"
+    known = (
+        "new, run, status, list, approve, reject, redo, cancel, failures, retry, audit, cost, budget, "
+        "preset, schedule or help"
+    )
     return f"{quoted(first)} is not a command; write {known}."

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bot.intake.columns import ROLES, identifier
+from bot.intake.columns import ROLES, identifier, key_of
 from bot.intake.records import SheetError
 from bot.intake.sheet import open_sheet
 from bot.intake.spec import JobSpec, SheetRow, dressed
@@ -31,6 +31,11 @@ class Glance:
     """Where that row stands."""
     problem: str | None = None
     """Why the sheet cannot be used, as a sentence; there is nothing else then."""
+
+    @property
+    def key(self) -> str | None:
+        """The column that names the rows and their files, if there is one."""
+        return key_of(self.columns)
 
     def to_json(self) -> dict[str, Any]:
         return {

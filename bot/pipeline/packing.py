@@ -7,6 +7,7 @@ and writes under the same names. Each archive opens by itself and has its own ma
 from __future__ import annotations
 
 import logging
+import re
 import shutil
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
@@ -259,7 +260,8 @@ class ZipPacking:
 
     def end(self) -> list[dict[str, Any]]:
         self._close()
-        stem = f"{safe_name(self._job.title, empty='job')[:60]}-{self._job.id}-{self._wish.which}"
+        title = re.sub(r"\.(csv|tsv|xlsx)$", "", self._job.title, flags=re.IGNORECASE)
+        stem = f"{safe_name(title, empty='job')[:60]}-{self._job.id}-{self._wish.which}"
         many = len(self._parts)
         for number, part in enumerate(self._parts, 1):
             part["name"] = f"{stem}.zip" if many == 1 else f"{stem}-{number}-of-{many}.zip"

@@ -189,7 +189,7 @@ def _alerts(ctx: Context, person: str, now: datetime) -> list[Block]:
     for incident in ctx.queries.recent_incidents(now - ALERTS_SINCE, 50):
         job = ctx.queries.job(incident.job_id) if incident.job_id else None
         if incident.job_id is None or (job is not None and job.requested_by == person):
-            about = f" ({job.title})" if job else ""
+            about = f" ({job.title})" if job and job.title not in incident.headline else ""
             over = " – over" if incident.closed_at else ""
             lines.append(f"{incident.headline}{b.cut(about, 80)}{over}")
     if not lines:

@@ -54,7 +54,7 @@ def form(ctx: Context, job: Job, where: Where) -> View:
         *([_places(ctx)] if ctx.outlet is not None else []),
     ]
     kept = json.dumps({"job": job.id, "where": where.to_json()})
-    return fields.modal(EXPORT, f"Export job {job.id}", body, submit="Pack", kept=kept)
+    return fields.modal(EXPORT, f"Export job {job.id}", body, submit="Export", kept=kept)
 
 
 def _places(ctx: Context) -> Block:

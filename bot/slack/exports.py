@@ -53,8 +53,8 @@ def ask(desk: Desk, job: Job, wish: ExportWish, where: Where, once: str) -> str:
         return "That is being packed already; it comes into the job's thread."
     ctx.shelf.ask_export(Export(once, job.id, where.person, given, ExportState.ASKED, (), desk.now))
     kind = "approved " if wish.which == APPROVED else ""
-    place = "is put into the store" if to == STORE else "comes into the job's thread as a ZIP"
-    return f"{count(pictures, f'{kind}picture')} of job {job.id}: packing; what is ready {place}."
+    place = "They are put into the store" if to == STORE else "The ZIP comes into the job's thread"
+    return f"{count(pictures, f'{kind}picture')} of job {job.id} will be packed. {place}."
 
 
 def how_many(ctx: Context, job: Job, which: str) -> int:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 
 from bot.imaging.presets import PRESETS
-from bot.intake.glance import Preview
+from bot.intake.glance import Glance, Preview
 from bot.intake.mapping import suggest
 from bot.intake.options import MAX_BRAND_CHARACTERS, MAX_PILOT, MAX_TITLE_CHARACTERS
 from bot.intake.preset import DEFAULT
@@ -88,7 +88,7 @@ def _first_part(
         body.append(_kept_line(draft))
     body.append(_sheet(draft))
     if draft.glance is not None and draft.glance.columns:
-        body.append(b.small(f"Columns: {b.cut(', '.join(draft.glance.columns), 400)}"))
+        body.append(b.small(_columns_line(draft.glance, 400)))
     presets = [preset.name for preset in ctx.shelf.presets(draft.team, draft.here)] if draft.here else []
     if presets:
         body.append(_preset(draft, presets))
@@ -119,6 +119,15 @@ def _sheet(draft: Draft) -> Block:
     element: Block = {"type": "file_input", "filetypes": ["csv", "tsv", "xlsx"], "max_files": 1}
     hint = "A CSV, TSV or XLSX file up to 10 MB, one product a row."
     return f.field(SHEET, "Sheet", element, hint=hint, optional=False)
+
+
+def _columns_line(glance: Glance, most: int) -> str:
+    """The columns, and after which of them the pictures' files are called."""
+    if glance.key:
+        files = f"Files are called after “{b.cut(glance.key, 60)}”."
+    else:
+        files = "Files are called row-1, row-2 …; a column “sku” would name them."
+    return f"Columns: {b.cut(', '.join(glance.columns), most)}. {files}"
 
 
 def _preset(draft: Draft, names: Sequence[str]) -> Block:
@@ -192,8 +201,8 @@ def columns_form(draft: Draft, preview: Preview) -> View:
     """The second step: which columns are meant, with the draft put aside."""
     said = f"{draft.sheet.name if draft.sheet else 'The sheet'} and your template use different names."
     body = [b.words(said), *columns_of(draft, preview), *preview_blocks(draft, preview)]
-    found = draft.glance.columns if draft.glance else ()
-    body.append(b.small(f"Columns: {b.cut(', '.join(found), 600)}"))
+    if draft.glance is not None:
+        body.append(b.small(_columns_line(draft.glance, 600)))
     body.append(
         b.small("The choice is kept with the batch, so that it is not asked again when you run it again.")
     )
@@ -245,7 +254,7 @@ def _model(cards: Sequence[ModelCard], draft: Draft) -> Block:
         said = f"{card.title or card.id}: {w.each(card)}"
         groups.setdefault(card.provider, []).append(f.option(said, _value(card)))
     element = f.grouped(groups, [_value(card) for card in chosen_cards(cards, draft)], most=MODELS)
-    hint = "The price is that of one picture in its usual size. Several models make every row side by side."
+    hint = "Prices are for one picture in the model's usual size. Several models make every row side by side."
     return f.field(MODEL, "Model", element, hint=hint, optional=False, live=True)
 
 
@@ -257,7 +266,7 @@ def _size(draft: Draft) -> list[Block]:
         options.append(f.option(value, value))
     options.append(f.option("Another size …", OTHER))
     element = f.choice(options, value or "auto")
-    hint = "A column “size” of the sheet goes before it."
+    hint = "A row with a size of its own in a column “size” keeps that."
     body = [f.field("size", "Size", element, hint=hint, optional=False, live=True)]
     if value == OTHER:
         own = f.text(draft.text("own_size"), "800x600", most=40)
@@ -267,9 +276,7 @@ def _size(draft: Draft) -> list[Block]:
 
 def _lane(draft: Draft) -> Block:
     options = [
-        f.option(
-            "Later, cheaper", Lane.BATCH.value, "usually within hours, at most models for half the price"
-        ),
+        f.option("Later, cheaper", Lane.BATCH.value, "within hours, usually at half the price"),
         f.option("Now", Lane.LIVE.value, w.LANES[Lane.LIVE]),
         f.option("Overnight, cheaper", OFF_PEAK, "sent in the off-peak hours"),
     ]
@@ -300,7 +307,7 @@ def _further(draft: Draft, cards: Sequence[ModelCard]) -> list[Block]:
     own = draft.text("delivery")
     if own and own not in PRESETS:
         deliveries.append(f.option(own, own))
-    rush = [f.option("Make late pictures in the live lane, at its price", "rush")]
+    rush = [f.option("Make late pictures now, at the full price", "rush")]
     brand, known = MAX_BRAND_CHARACTERS, list(dict.fromkeys(card.provider for card in cards))
     return [
         b.divider(),

@@ -10,6 +10,7 @@ from datetime import datetime
 
 from bot.imaging.quality import Flag
 from bot.slack import blocks as b
+from bot.slack import cards
 from bot.slack import words as w
 from bot.slack.blocks import Block, Message
 from bot.slack.gallery import caption, models_of
@@ -210,15 +211,13 @@ def _made_as(item: Item) -> list[str]:
 
 
 def _about(item: Item) -> str:
-    if item.state is not ItemState.STORED:
-        return item.reason or f"It was not made: {item.state.value.replace('_', ' ')}."
     return item.alt_text or item.prompt
 
 
 def standing(page: Page, item: Item, now: datetime) -> str:
     """What is thought of a version, by whom, since when; mrkdwn."""
     if item.state is not ItemState.STORED:
-        return f"Not made: {item.state.value.replace('_', ' ')}"
+        return _why_not(item)
     if item.review is ReviewState.REPLACED:
         return "Being made again"
     if not item.kept:
@@ -234,8 +233,22 @@ def standing(page: Page, item: Item, now: datetime) -> str:
         return f"{flags} · {len(people)} of {page.quorum} approved it: {said}"
     who = f" by {b.person(item.reviewed_by)}" if item.reviewed_by else ""
     at = f", {w.when(item.reviewed_at, now)}" if item.reviewed_at else ""
-    why = f": {b.escaped(item.review_reason, 60)}" if item.review_reason else ""
+    why = f": {b.escaped(_reasons(item), 60)}" if item.review_reason else ""
     return f"{item.review.value.capitalize()}{who}{at}{why}"
+
+
+def _reasons(item: Item) -> str:
+    """The reason, and the note where it says more."""
+    reason, note = item.review_reason or "", item.review_note or ""
+    return reason if note.casefold() in ("", reason.casefold()) else f"{reason}, {note}"
+
+
+def _why_not(item: Item) -> str:
+    """Why there is no picture, in our words where it is the prompt that has to change."""
+    if item.state is ItemState.REFUSED:
+        return "Not made: refused by content rules; reword the prompt"
+    why = f": {b.escaped(item.reason, 90)}" if item.reason else ""
+    return f"Not made, {item.state.value.replace('_', ' ')}{why}"
 
 
 def reused_words(item: Item) -> str:
@@ -293,6 +306,8 @@ def _navigation(page: Page) -> Block:
         numbers = " ".join(str(item.first) for item in todo)
         elements.append(b.button(f"Approve these {len(todo)}", PAGE_OK, f"{job} {numbers}"))
     elements.append(b.button("Approve many…", MANY, job))
+    if page.tally.approved and not page.tally.unreviewed:  # nothing is left to do but take them away
+        elements.append({**cards.export(page.job), "style": "primary"})
     elements.append(_filters(page))
     # The id changes with the page, so that a menu shows what is chosen and not what was clicked.
     return b.actions(f"review-{job}-{page.filter}-{first}-{len(todo)}"[:255], *elements)

@@ -100,7 +100,8 @@ def each(card: ModelCard) -> str:
     for lane in (Lane.BATCH, Lane.LIVE):
         if lane in card.lanes:
             found = card.price(lane, card.default_size, None)
-            said.append(f"{lane.value} {_range(found.low, found.high)}" if found else "")
+            name = "later" if lane is Lane.BATCH else "now"
+            said.append(f"{_range(found.low, found.high)} {name}" if found else "")
     known = [text for text in said if text]
     return ", ".join(known) if known else "price unknown"
 

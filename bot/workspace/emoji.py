@@ -23,7 +23,7 @@ black_right_pointing_triangle_with_double_vertical_bar ⏯️  arrow_forward ▶
 octagonal_sign 🛑  information_source ℹ️  question ❓  exclamation ❗  zap ⚡  hammer 🔨
 label 🏷️  large_green_circle 🟢  large_yellow_circle 🟡  large_orange_circle 🟠
 red_circle 🔴  white_circle ⚪  large_blue_circle 🔵  black_circle ⚫  100 💯  one 1️⃣
-two 2️⃣  three 3️⃣  four 4️⃣  five 5️⃣
+inbox_tray 📥  outbox_tray 📤  two 2️⃣  three 3️⃣  four 4️⃣  five 5️⃣
 """
 _WORDS = _TABLE.split()
 

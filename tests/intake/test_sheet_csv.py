@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from bot.intake.columns import key_of
 from bot.intake.delimited import MAX_OPEN_QUOTES, MAX_RECORD_LINES
 from bot.intake.records import MAX_CELL_CHARACTERS, MAX_COLUMNS
 from bot.intake.sheet import Sheet, SheetError, open_sheet
@@ -289,6 +290,17 @@ def test_two_columns_of_the_same_meaning_are_told(tmp_path: Path) -> None:
     assert sheet.warnings == (
         "Column “reference” is used, and “reference image”, which means the same, is not.",
     )
+
+
+@pytest.mark.parametrize("name", ["Art.-Nr.", "Article number", "Item No.", "Handle", "EAN"])
+def test_a_shops_own_number_names_the_rows(tmp_path: Path, name: str) -> None:
+    sheet = sheet_of(tmp_path, f"Product title,{name}\nMug,KG-2001\n")
+    assert (sheet.roles["key"], key_of(sheet.columns)) == (name, name)
+
+
+def test_an_id_of_our_own_name_is_stronger_than_a_shops_number(tmp_path: Path) -> None:
+    assert sheet_of(tmp_path, "EAN,handle,id\n400,mug,7\n").roles["key"] == "id"
+    assert key_of(["Product title", "Colour"]) is None
 
 
 def test_columns_that_make_the_same_variable_are_kept_apart(tmp_path: Path) -> None:

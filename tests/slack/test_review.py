@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from bot.slack import cards as cards_of_jobs
 from bot.slack import review_page
 from bot.workspace.person import RefusedError
 from storage.records import Item
@@ -119,7 +120,22 @@ def test_rejecting_asks_why(home: House) -> None:
     (item,) = home.ctx.reviews.picked(home.job().id, [(3, 3)])
     assert (item.review, item.reviewed_by) == (REJECTED, home.ben.user_id)
     assert (item.review_reason, item.review_note) == ("Wrong colour", "should be bordeaux")
-    assert "Wrong colour" in cards(page(home))[2]["subtext"]["text"]
+    assert ": Wrong colour, should be bordeaux" in cards(page(home))[2]["subtext"]["text"]
+
+
+def _offers_export(home: House) -> bool:
+    rows = [block["elements"] for block in page(home)["blocks"] if block["type"] == "actions"]
+    return any(element["action_id"] == cards_of_jobs.EXPORT for row in rows for element in row)
+
+
+def test_when_nothing_is_left_to_review_the_pictures_can_be_taken_away(home: House) -> None:
+    reviewed(home)
+    assert not _offers_export(home)
+    write(home, home.ana, "approve all")
+    assert _offers_export(home)
+    press(home, home.ana, review_page.UNDO, 2)
+    settled(home)
+    assert not _offers_export(home)
 
 
 def test_who_decides_what_was_decided_is_told_what_happened(home: House) -> None:
