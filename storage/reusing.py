@@ -64,6 +64,20 @@ class Reusing(Reader):
         for row in found:
             yield Reuse(row.number, row.job_id, row.item, row.master_key, row.person or "")
 
+    def reusable(self, job_id: str, place: Place | None) -> tuple[int, Decimal, int]:
+        """For how many originals of a planned job `approved_before` finds something, what making them costs
+        in USD at most as they are planned, and of how many that is not known.
+        """
+        numbers = select(_matches(job_id, place).order_by(None).subquery().c.number)
+        query = select(
+            func.count(),
+            func.coalesce(func.sum(ITEM.c.quoted_high), 0),
+            func.count().filter(ITEM.c.quoted_high.is_(None)),
+        ).where(ITEM.c.job_id == job_id, ITEM.c.number.in_(numbers))
+        with self._reading() as c:
+            number, usd, unknown = c.execute(query).one()
+        return int(number), Decimal(usd), int(unknown)
+
     def sources(self, job_id: str, after: int, limit: int) -> Sequence[tuple[int, Item | None]]:
         """Items that have not copied their source yet, by number, each with the source if it is still
         approved and kept.

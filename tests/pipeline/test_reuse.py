@@ -102,6 +102,17 @@ def test_what_was_approved_is_offered_with_its_saving_and_made_anew_unless_someb
         assert ctx.queries.ledger(job.id).settled_usd == Decimal("0.40"), "nobody said so"
 
 
+def test_of_very_many_the_sum_is_taken_as_it_is_written_down(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reuse, "MANY", 1)
+    with shop(tmp_path) as ctx:
+        made(ctx, tmp_path, 1, 3)
+        job = plan(ctx, tmp_path, *PROMPTS)
+        assert reuse.offer(ctx, job) == reuse.Offer(2, {Lane.LIVE: Decimal("0.20")})
+        assert ctx.queries.reusable(job.id, THERE)[0] == 0
+
+
 def test_what_is_taken_costs_nothing_and_is_looked_at_again(tmp_path: Path) -> None:
     with shop(tmp_path) as ctx:
         before = made(ctx, tmp_path, 1, 3)
