@@ -1,7 +1,7 @@
 """Pictures approved in earlier jobs: found by fingerprint, taken into a planned job, held until copied.
 
 An item that is to be a copy names its source: the job, the item there, and who approved it. While it is
-PLANNED or COPYING nothing may remove that source's picture (`held`); from STORED on it has a copy of its own.
+PLANNED or COPYING nothing may remove that source's files (`storage.pruning`); once STORED it has its own.
 """
 
 from __future__ import annotations
@@ -111,12 +111,6 @@ class Reusing(Reader):
             source = (ITEM.c.job_id == item.reused_job, ITEM.c.number == item.reused_item)
             found.append((item, self._one(Item, select(ITEM).where(*source))))
         return found
-
-    def held(self, job_id: str) -> Sequence[int]:
-        """Items of this job whose pictures another job has still to copy."""
-        query = select(ITEM.c.reused_item).where(ITEM.c.reused_job == job_id, ITEM.c.state.in_(PENDING))
-        with self._reading() as c:
-            return list(c.execute(query.distinct()).scalars())
 
     def reused(self, job_id: str) -> tuple[int, Decimal, int]:
         """Pictures a job has from earlier jobs: how many are kept, what making them would have cost in USD at

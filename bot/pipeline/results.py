@@ -164,7 +164,7 @@ def _fate(line: Line, files: FileNames, names: Names) -> tuple[Cell, ...]:
     approvers = [vote.person for vote in line.votes if vote.verdict is ReviewState.APPROVED]
     return (
         _each(item.state.value for item in current),
-        _each(item.reason for item in current),
+        _each(_reason(item) for item in current),
         _each(item.review.value for item in stored),
         _each(str(item.version) for item in current),
         sum(item.attempts for item in line.items),
@@ -179,6 +179,10 @@ def _fate(line: Line, files: FileNames, names: Names) -> tuple[Cell, ...]:
 def _each(words: Iterator[str | None]) -> str:
     """Each once, in order."""
     return "; ".join(dict.fromkeys(word for word in words if word))
+
+
+def _reason(item: Item) -> str | None:
+    return f"reused from job {item.reused_job}" if item.reused_job else item.reason
 
 
 def _why(item: Item) -> str:

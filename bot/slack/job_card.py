@@ -11,7 +11,7 @@ from bot.pipeline import failures, pilot, reuse
 from bot.pipeline.attend import facts
 from bot.pipeline.cadence import first_due
 from bot.pipeline.create import PLAN
-from bot.pipeline.plan import Plan
+from bot.pipeline.plan import Plan, PlanError
 from bot.runtime import Context
 from bot.slack import approval
 from bot.slack import words as w
@@ -186,7 +186,10 @@ def _planned(ctx: Context, job: Job, now: datetime, zone: tzinfo | None) -> Mess
 
 
 def _reusable(ctx: Context, job: Job) -> reuse.Offer | None:
-    found = reuse.offer(ctx, job)
+    try:
+        found = reuse.offer(ctx, job)
+    except PlanError:
+        return None  # a model is not set up any more: the start says so
     return found if found.number else None
 
 

@@ -34,7 +34,7 @@ from storage.records import Job, Thread
 from storage.reusing import Place
 from storage.reviews import Pick
 from storage.states import ItemState, JobState, ReviewEvent, ReviewState, StaleTransitionError
-from tests.parts import QUICK, TestClock, make_context, run_to_end, run_until, sheet
+from tests.parts import QUICK, TestClock, make_context, results_of, run_to_end, run_until, sheet
 from tests.priced import PaidSketch
 from tests.storage.test_store import ctx as stores  # noqa: F401  fixtures
 from tests.storage.test_store import postgres  # noqa: F401
@@ -139,6 +139,8 @@ def test_what_is_taken_costs_nothing_and_is_looked_at_again(tmp_path: Path) -> N
         assert one.rendition_key is not None
         assert ctx.blobs.size(one.rendition_key) > 0
         assert items[5].master_key == one.master_key, "a duplicate of what is reused is a copy of it"
+        reasons = [line["reason"] for line in results_of(ctx, job)]
+        assert reasons == [f"reused from job {before.id}", "", f"reused from job {before.id}", "", ""]
         found = audit(ctx, job)
         assert found["holds"], found["exceptions"]
         assert (found["pictures_made"], found["settled_usd"]) == (2, 0.2)
@@ -371,10 +373,10 @@ def test_all_of_it_is_the_same_in_either_database(stores: Context, tmp_path: Pat
     approve(ctx, first, 2)
     job, _ = create_job(ctx, Wanted(path, path.name, spec, "U1"), ctx.clock())
     assert reuse.take(ctx, job, ctx.clock(), "U1").reused == 1
-    assert ctx.queries.held(first.id) == [2]
+    assert [number for number, _ in ctx.queries.sources(job.id, 0, 9)] == [2]
     start(ctx, again(ctx, job), ctx.clock())
     run_to_end(ctx, job, real_pause=0.01)
-    assert ctx.queries.held(first.id) == []
+    assert ctx.queries.sources(job.id, 0, 9) == []
     assert ctx.queries.reused(job.id)[0] == 1
 
 
