@@ -31,8 +31,8 @@ def show_costs(whose: str, month: str, as_json: bool) -> int:
     at = now()
     try:
         first = first_day(read_costs(month).month, at.date())
-    except CommandError as problem:
-        fail(f"--month: {problem}")
+    except CommandError:
+        fail(f"--month is “{month}”; write a month such as october or 2026-10, or last")
     with open_context(load().settings, schedules=False) as ctx:
         mine = _whose(ctx, whose)
         report = spending(ctx, mine, midnight(first), midnight(after_month(first)))

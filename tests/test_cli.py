@@ -89,7 +89,7 @@ def test_cost_and_stats_tell_of_what_was_made(folder: Path) -> None:
     ("arguments", "problem"),
     [
         (["cost", "C0NOWHERE"], "No job was told in a channel"),
-        (["cost", "--month", "yesterday"], "“yesterday” is no month"),
+        (["cost", "--month", "yesterday"], "--month is “yesterday”; write a month"),
     ],
 )
 def test_cost_says_what_it_does_not_know(folder: Path, arguments: list[str], problem: str) -> None:

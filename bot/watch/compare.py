@@ -12,8 +12,8 @@ from bot.watch.words import count, duration, listed
 HARDLY = Decimal("0.01")
 """Prices nearer than this share of the earlier one are the same to the reader."""
 
-HARDLY_LONGER = 0.05
-"""The same for times."""
+HARDLY_LONGER, MOMENT = 0.05, timedelta(seconds=30)
+"""The same for times, of which less than a moment is no news whatever its share."""
 
 OF_A_SIZE = 2
 """Times are compared between jobs of which neither has more than so many times the other's pictures."""
@@ -85,7 +85,7 @@ def _time(now: Past, before: Past) -> str:
     if now.took is None or before.took is None or sizes[1] > OF_A_SIZE * sizes[0]:
         return ""
     change = now.took - before.took
-    if abs(change) <= HARDLY_LONGER * before.took:
+    if abs(change) <= max(HARDLY_LONGER * before.took, MOMENT):
         return "as fast"
     return f"{duration(abs(change))} {'slower' if change > timedelta() else 'faster'}"
 

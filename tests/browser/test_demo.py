@@ -82,6 +82,7 @@ def test_a_sheet_becomes_a_gallery_in_its_thread(desk: Desk) -> None:
         expect(thread).to_contain_text(words)
 
     expect(thread.locator("img[alt]")).to_have_count(12)  # chart, contact sheet, the review's first page
+    loaded(thread.get_by_role("img", name="Chart of shoes.csv: 22 of 23 pictures ready"))
     sheet = thread.get_by_role("img", name="Contact sheet of shoes.csv")
     loaded(sheet)
     sheet.click()

@@ -39,6 +39,12 @@ def test_what_is_as_before_is_said_to_be() -> None:
     assert comparison(same, BEFORE).endswith("the same price per picture, as many came out and as fast.")
 
 
+def test_seconds_are_no_news() -> None:
+    short = replace(BEFORE, took=timedelta(seconds=10))
+    assert comparison(replace(short, took=timedelta(seconds=38)), short).endswith("and as fast.")
+    assert comparison(replace(short, took=timedelta(seconds=50)), short).endswith("and 40 s slower.")
+
+
 @pytest.mark.parametrize(
     ("changes", "missing"),
     [
