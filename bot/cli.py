@@ -264,8 +264,8 @@ def serve() -> None:
 
 @app.command()
 def doctor(as_json: JsonOption = False) -> None:
-    """Say what is set up, what is missing, and what to do about it."""
-    from bot.doctor import examine
+    """Say what is set up, what is missing, and what to do about it. Exit status 1 when something is wrong."""
+    from bot.doctor.examine import examine
 
     raise typer.Exit(_guarded(examine, as_json))
 

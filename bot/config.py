@@ -40,6 +40,9 @@ class Settings(BaseModel):
     slack_signing_secret: SecretStr | None = Field(
         default=None, description="Signing secret, for Slack over HTTP"
     )
+    slack_config_token: SecretStr | None = Field(
+        default=None, description="App configuration token (xoxe...), with which doctor compares the manifest"
+    )
     slack_api_url: str = Field(default="https://slack.com/api/", description="Where Slack's Web API is")
 
     openai_api_key: SecretStr | None = Field(default=None, description="Key for OpenAI")

@@ -62,9 +62,9 @@ def about(**ids: object) -> Iterator[None]:
 
 def set_up(settings: Settings, least: int = logging.DEBUG) -> None:
     """Write to standard error from now on, as IMGBATCH_LOG and IMGBATCH_LOG_FORMAT say, but nothing below
-    `least`. What a thread dies of and what Python warns of is written in the same form.
+    `least`.
     """
-    handler = logging.StreamHandler(sys.stderr)
+    handler = _StandardError()
     handler.setFormatter(formatter(settings))
     root = logging.getLogger()
     root.handlers[:] = [other for other in root.handlers if not isinstance(other.formatter, _Lines)]
@@ -72,6 +72,22 @@ def set_up(settings: Settings, least: int = logging.DEBUG) -> None:
     root.setLevel(max(least, logging.getLevelNamesMapping()[settings.imgbatch_log.upper()]))
     for name in NOISY:
         logging.getLogger(name).setLevel(logging.WARNING)
+
+
+class _StandardError(logging.Handler):
+    """Writes to what standard error is at that moment."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            sys.stderr.write(f"{self.format(record)}\n")
+            sys.stderr.flush()
+        except Exception:
+            # Broad on purpose, as logging's own handlers are: the log must not break what it tells of.
+            self.handleError(record)
+
+
+def take_over() -> None:
+    """What a thread dies of, and what Python warns of, is written to the log from now on."""
     logging.captureWarnings(capture=True)
     threading.excepthook = _thread_died
 

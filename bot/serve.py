@@ -36,6 +36,7 @@ def serve_forever() -> int:
     """Run until SIGINT or SIGTERM. Exit status 0; raises SettingsError when Slack is not set up."""
     settings = load().settings
     logs.set_up(settings)
+    logs.take_over()
     stop = threading.Event()
 
     def told(_number: int, _frame: FrameType | None) -> None:

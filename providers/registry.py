@@ -203,6 +203,16 @@ def hooks(settings: Mapping[str, str | SecretStr | None], *, public_url: str = "
     return built
 
 
+def places(settings: Mapping[str, str | SecretStr | None]) -> dict[str, str]:
+    """The address of each provider that is set up and is somewhere, by its title."""
+    found = {
+        entry.title: _value(settings, entry.base_url_variable) or entry.base_url
+        for entry in ENTRIES
+        if _set_up(entry, settings)
+    }
+    return {title: address for title, address in found.items() if address}
+
+
 def variables() -> tuple[str, ...]:
     """Every environment variable a provider reads."""
     read = (

@@ -16,7 +16,9 @@ import pytest
 from typer.testing import CliRunner
 
 from bot.cli import app
+from providers.registry import ENTRIES
 from tests.parts import sheet
+from tests.test_logs import SECRETS
 
 
 @pytest.fixture
@@ -308,10 +310,37 @@ def test_doctor_lists_settings_with_their_origin_and_masks_secrets(folder: Path)
     assert done.returncode == 1, "the provider cannot be reached"
 
 
+def test_doctor_ends_with_0_where_nothing_is_wrong_and_2_where_settings_cannot_be_read(folder: Path) -> None:
+    well = imgbatch(folder, "doctor")
+    assert well.returncode == 0, well.stdout
+    assert "-- Slack: SLACK_BOT_TOKEN is not set" in " ".join(well.stdout.split())
+    told = json.loads(imgbatch(folder, "doctor", "--json").stdout)
+    assert told["ok"] is True
+    assert {finding["state"] for finding in told["findings"]} <= {"good", "missing", "warning"}
+    wrong = imgbatch(folder, "doctor", IMGBATCH_FIT="round")
+    assert wrong.returncode == 2
+    assert "IMGBATCH_FIT (from environment)" in wrong.stderr
+
+
+def test_doctor_prints_no_secret_of_any_setting(folder: Path) -> None:
+    secrets = {name.upper(): f"wrong-{number}-0123456789abc" for number, name in enumerate(sorted(SECRETS))}
+    places = [entry.base_url_variable for entry in ENTRIES if entry.base_url_variable]
+    gone = dict.fromkeys((*places, "SLACK_API_URL"), "http://127.0.0.1:9/")
+    database = {"IMGBATCH_DATABASE_URL": "postgresql+psycopg://imgbatch:hunter22@127.0.0.1:9/imgbatch"}
+    for form in ((), ("--json",)):
+        done = imgbatch(folder, "doctor", *form, **secrets, **gone, **database)
+        assert done.returncode == 1
+        for secret in (*secrets.values(), "hunter22"):
+            assert secret not in done.stdout + done.stderr
+
+
 def test_doctor_says_whose_webhooks_are_expected_and_which_secret_cannot_be_one(folder: Path) -> None:
     fal = {"FAL_KEY": "a:b", "FAL_BASE_URL": "http://127.0.0.1:9"}
-    expected = imgbatch(folder, "doctor", "--json", **fal, IMGBATCH_PUBLIC_URL="https://bot.example.com/")
+    nowhere = {"HTTPS_PROXY": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9"}
+    public = {"IMGBATCH_PUBLIC_URL": "https://bot.example.com/", **nowhere}
+    expected = imgbatch(folder, "doctor", "--json", **fal, **public)
     assert "Expected at https://bot.example.com/hooks/ from fal." in expected.stdout
+    assert "https://bot.example.com/hooks/fal cannot be reached from here" in expected.stdout
     secret = "not-a-signing-secret-0123456789"
     fal |= {"OPENAI_API_KEY": "sk-1234567", "OPENAI_BASE_URL": "http://127.0.0.1:9/v1"}
     wrong = imgbatch(folder, "doctor", "--json", **fal, OPENAI_WEBHOOK_SECRET=secret)

@@ -213,6 +213,7 @@ def test_setting_it_up_twice_writes_each_line_once(
     try:
         logs.set_up(settings("text"))
         logs.set_up(settings("json"), least=logging.WARNING)
+        logs.take_over()
         log.info("not worth it")
         log.warning("once")
         died = threading.Thread(target=lambda: 1 / 0, name="worker")

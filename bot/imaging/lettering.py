@@ -154,6 +154,11 @@ def _is_here(name: str) -> bool:
     return True
 
 
+def can_draw(text: str) -> bool:
+    """Whether some font here has every letter of the text."""
+    return _font_name(printable(text)) is not None
+
+
 def _font_name(text: str) -> str | None:
     """The first font that draws every letter of the text; None when none does."""
     letters = frozenset(letter for letter in text if letter != " ")

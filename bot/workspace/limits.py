@@ -64,6 +64,7 @@ PER_MINUTE: Final = {1: 1, 2: 20, 3: 50, 4: 100, 0: 600}
 TIERS: Final[dict[str, int]] = {
     "api.test": 0,
     "apps.connections.open": 3,
+    "apps.manifest.export": 3,
     "auth.test": 0,
     "chat.delete": 3,
     "chat.getPermalink": 0,

@@ -81,10 +81,12 @@ class Workspace:
         retry_delays: Sequence[float] = limits.RETRY_DELAYS,
         bot_token: str = "xoxb-loopback-bot",  # noqa: S107  opens nothing but this workspace
         app_token: str = "xapp-loopback-app",  # noqa: S107
+        config_token: str = "xoxe.xoxp-loopback-config",  # noqa: S107
         signing_secret: str = "loopback-signing-secret",  # noqa: S107
     ) -> None:
         self.port = port
         self.bot_token, self.app_token, self.signing_secret = bot_token, app_token, signing_secret
+        self.config_token = config_token
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._server: uvicorn.Server | None = None
@@ -92,6 +94,7 @@ class Workspace:
             "",
             bot_token,
             app_token,
+            config_token,
             Delivery(signing_secret, ack_seconds, retry_delays),
             frozenset(scopes),
             frozenset(events),

@@ -69,6 +69,7 @@ class Site:
     url: str
     bot_token: str
     app_token: str
+    config_token: str
     delivery: Delivery
     scopes: frozenset[str]
     events: frozenset[str]

@@ -144,11 +144,12 @@ def _authorise(site: Site, name: str, token: str) -> None:
         return
     if not token:
         raise ApiError("not_authed")
-    if token not in (site.bot_token, site.app_token):
+    if token not in (site.bot_token, site.app_token, site.config_token):
         raise ApiError("invalid_auth")
     if name not in METHODS:
         raise ApiError("unknown_method", req_method=name)
-    if (token == site.app_token) != (name == "apps.connections.open"):
+    kind = {"apps.connections.open": site.app_token, "apps.manifest.export": site.config_token}
+    if token != kind.get(name, site.bot_token):
         raise ApiError("not_allowed_token_type")
     if name in limits.SCOPES:
         require_scope(site, limits.SCOPES[name])
@@ -193,6 +194,28 @@ def auth_test(site: Site, _args: Args) -> Json:
         "app_id": APP_ID,
         "is_enterprise_install": False,
     }
+
+
+@method("apps.manifest.export")
+def manifest_export(site: Site, args: Args) -> Json:
+    if args.need("app_id") != APP_ID:
+        raise ApiError("invalid_app_id")
+    features = {
+        "app_home": {
+            "home_tab_enabled": True,
+            "messages_tab_enabled": True,
+            "messages_tab_read_only_enabled": False,
+        },
+        "slash_commands": list(site.commands),
+        "shortcuts": list(site.shortcuts),
+    }
+    settings = {
+        "event_subscriptions": {"bot_events": sorted(site.events)},
+        "interactivity": {"is_enabled": True},
+        "socket_mode_enabled": True,
+    }
+    scopes = {"bot": sorted(site.scopes)}
+    return {"manifest": {"features": features, "oauth_config": {"scopes": scopes}, "settings": settings}}
 
 
 @method("apps.connections.open")
