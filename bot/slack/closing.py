@@ -43,8 +43,10 @@ def tell_summary(
     kind = f"summary-{stamp}"
     said = keeping.kept(desk.ctx, job.id, kind)
     if said is None:
-        judged = facts(desk.ctx, job)
         last_try = desk.now - begun.setdefault(kind, desk.now) >= PATIENCE
+        if not last_try and _is_on_its_way(desk, job, stamp):
+            return Fate.WAITS  # before the sums of a large job are worked out again
+        judged = facts(desk.ctx, job)
         try:
             chart, drawn = _chart(desk, job, stamp, judged)
         except SlackTrouble:
@@ -65,11 +67,23 @@ def tell_summary(
     return fate
 
 
+def _key(job: Job, stamp: str) -> str:
+    return f"{job.id}/gallery/{stamp}-chart.png"
+
+
+def _is_on_its_way(desk: Desk, job: Job, stamp: str) -> bool:
+    """The chart is uploaded, and Slack is not done with it. Raises SlackTrouble."""
+    key = _key(job, stamp)
+    if key not in desk.ctx.mail.uploads(job.id):
+        return False
+    return files.ready(desk.ctx, desk.wire, job.id, [key], desk.now) is None
+
+
 def _chart(desk: Desk, job: Job, stamp: str, judged: JobFacts) -> tuple[Block | None, bool]:
     """The chart as a block, and whether that is settled; there is none of a job that was cancelled whole."""
     if not judged.tally.settled:
         return None, True
-    key = f"{job.id}/gallery/{stamp}-chart.png"
+    key = _key(job, stamp)
     alt = summary_alt(judged, desk.now)
     make = partial(_draw, key=key, judged=judged, now=desk.now, target=desk.ctx.policy.rules.success_target)
     part = Part(key, "", [Shot(Upload(key, NAME, "How it went"), alt, "", make)])
