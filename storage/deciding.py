@@ -6,14 +6,15 @@ job moved and raises StaleTransitionError.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, insert, select, update
+from sqlalchemy import Connection, and_, insert, select, update
 
 from storage.copies import COPIED, OWN
+from storage.failed import End, ended_as
 from storage.lanes import Relaned, relane
 from storage.moves import ITEM, JOB, SUBMISSION, move_items, move_one, not_sent
 from storage.pictures import NOT_MADE
@@ -139,17 +140,17 @@ def _withdrawn(c: Connection, job_id: str, at: datetime, note: str) -> Sequence[
     return ids
 
 
-def reopen(
-    c: Connection, job_id: str, ended: ColumnElement[bool], at: datetime, person: str, once: str = ""
+def send_again(
+    c: Connection, job_id: str, ends: Collection[End], at: datetime, person: str, once: str
 ) -> int:
-    """Send what came to nothing again, as far as `ended` holds of it; how many items. A job that had ended
-    goes on, and so does a pilot. Nothing where the asking called `once` was followed before.
+    """Send what came to nothing in one of these ways again; how many items. A job that had ended goes on, and
+    so does a pilot. Nothing where the asking called `once` was followed before.
     """
     if asked_before(c, job_id, person, once, at):
         return 0
     # What a newer version took the place of is not wanted any more.
     wanted = ITEM.c.review != ReviewState.REPLACED
-    mine = and_(ITEM.c.job_id == job_id, ITEM.c.state.in_(list(NOT_MADE)), wanted, ended)
+    mine = and_(ITEM.c.job_id == job_id, ITEM.c.state.in_(list(NOT_MADE)), wanted, ended_as(ends))
     fresh: dict[str, Any] = {"attempts": 0, "failure_kind": None, "failure_code": None, "reason": None}
     own, copies = [mine, OWN], [mine, COPIED]
     moved = move_items(c, ItemEvent.REOPEN, own, at, person=person, due_at=at, **fresh)

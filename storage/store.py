@@ -12,7 +12,7 @@ from sqlalchemy import delete, func, insert, select, update
 from storage import deciding, pruning
 from storage.budgets import Budget, allow_unpriced, keeping
 from storage.each import ItemMove, move_each
-from storage.failed import End, ended_as
+from storage.failed import End
 from storage.lanes import Relaned, relane, rush
 from storage.moves import columns, move_items, move_one
 from storage.pruning import Gone
@@ -147,34 +147,22 @@ class Store(Sending):
         with self._writer.transaction() as c:
             return deciding.stop_unsent(c, job_id, at)
 
-    def reopen(
-        self,
-        job_id: str,
-        states: Iterable[ItemState],
-        at: datetime,
-        person: str = "",
-        *,
-        within: Sequence[Budget] = (),
-    ) -> int:
-        """Send ended items of these states again, because a person asked; how many. A job that had ended goes
-        on, and a pilot that was shown runs again.
-        """
-        with self._writer.transaction() as c, keeping(c, job_id, within, at):
-            return deciding.reopen(c, job_id, ITEM.c.state.in_(list(states)), at, person)
-
     def send_again(
         self,
         job_id: str,
         ends: Collection[End],
         at: datetime,
-        person: str,
-        once: str,
+        person: str = "",
+        once: str = "",
         *,
         within: Sequence[Budget] = (),
     ) -> int:
-        """The same for those that ended in one of these ways; 0 where this asking was followed before."""
+        """Send what came to nothing in one of these ways again, because a person asked; how many. A job that
+        had ended goes on, and a pilot that was shown runs again. Where the asking called `once` was followed
+        before: 0.
+        """
         with self._writer.transaction() as c, keeping(c, job_id, within, at):
-            return deciding.reopen(c, job_id, ended_as(ends), at, person, once)
+            return deciding.send_again(c, job_id, ends, at, person, once)
 
     def take_sheet(
         self,

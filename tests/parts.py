@@ -27,13 +27,14 @@ from providers.base import Provider
 from providers.sketch import Sketch
 from storage.blobs import FolderBlobs
 from storage.engine import migrate, open_engine
+from storage.failed import End
 from storage.mail import Mail
 from storage.notices import Notices
 from storage.queries import Queries
 from storage.records import Job
 from storage.reviews import Reviews
 from storage.shelf import Shelf
-from storage.states import JobState
+from storage.states import ItemState, JobState
 from storage.store import Store
 from storage.vitals import Vitals
 from storage.writer import Writer
@@ -163,6 +164,11 @@ def run_until(
         ctx.clock.move(1)
         idle.wait(real_pause)
     raise AssertionError(f"it has not happened after {rounds} rounds")
+
+
+def ends(ctx: Context, job: Job, *states: ItemState) -> list[End]:
+    """How the job's pictures ended that came to these states."""
+    return [failed.end for failed in ctx.queries.failed(job.id) if failed.state in states]
 
 
 def results_of(ctx: Context, job: Job) -> list[dict[str, str]]:

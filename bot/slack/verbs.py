@@ -153,7 +153,12 @@ def _agree_objection(ctx: Context, wish: Wish, job: Job, state: str) -> str | No
         return "Something else has been asked for meanwhile; look at the newest question in the thread."
     if wish.person == asked.person:
         return "You asked for this yourself; somebody else must agree."
-    return objection(ctx, Wish(asked.verb, job.id, wish.person, lane=asked.lane), job)
+    return objection(ctx, _asked_for(wish, asked), job)
+
+
+def _asked_for(wish: Wish, asked: Ask) -> Wish:
+    """What somebody agrees to."""
+    return replace(wish, verb=asked.verb, lane=asked.lane, which=asked.which, prompts=asked.prompts)
 
 
 def forbidden(ctx: Context, wire: Wire, verb: str, where: Where, now: datetime) -> str | None:
@@ -257,8 +262,7 @@ def _agree(ctx: Context, wish: Wish, job: Job, now: datetime) -> str:
     if asked is None:
         raise Objection("Nobody waits for an approval any more.")
     ctx.shelf.permit(Permit(job.id, wish.person, now, asked.usd))
-    wanted = replace(wish, verb=asked.verb, lane=asked.lane, which=asked.which, prompts=asked.prompts)
-    return _DO[asked.verb](ctx, wanted, job, now)
+    return _DO[asked.verb](ctx, _asked_for(wish, asked), job, now)
 
 
 def _pause(ctx: Context, wish: Wish, job: Job, now: datetime) -> str:

@@ -15,7 +15,7 @@ from providers.base import Lane
 from providers.simulators.openai import OpenAISimulator
 from storage.records import Job
 from storage.states import ItemState, JobState
-from tests.parts import results_of, run_to_end, run_until, sheet, started
+from tests.parts import ends, results_of, run_to_end, run_until, sheet, started
 
 PAUSE = 0.02
 """Seconds the simulator gets between two rounds."""
@@ -151,7 +151,7 @@ def test_a_live_call_whose_reply_is_lost_is_in_doubt_and_not_repeated(
     assert (numbers["stored"], numbers["in_doubt"]) == (2, 1)
     assert len(simulator.billed) == 3
     assert audit(ctx, job)["unpriced_attempts"] == 1
-    ctx.store.reopen(job.id, [ItemState.IN_DOUBT], ctx.clock())
+    ctx.store.send_again(job.id, ends(ctx, job, ItemState.IN_DOUBT), ctx.clock())
     job = finish(ctx, job)
     assert report(ctx, job, ctx.clock())["stored"] == 3
 

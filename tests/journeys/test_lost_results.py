@@ -23,7 +23,7 @@ from providers.simulators.faults import Faults
 from providers.simulators.openai import OpenAISimulator
 from storage.records import Job
 from storage.states import ItemState, SubmissionState
-from tests.parts import QUICK, TestClock, make_context, run_to_end, sheet, started
+from tests.parts import QUICK, TestClock, ends, make_context, run_to_end, sheet, started
 
 PATIENT = replace(QUICK, attempts=6)
 AWAY = replace(PATIENT, results_patience=timedelta(seconds=4))
@@ -95,7 +95,7 @@ def test_attempts_bound_what_is_paid_again(tmp_path: Path) -> None:
         assert len(simulator.billed) == 16
 
         # A person asks for them again: the next ones are smaller still.
-        ctx.store.reopen(job.id, [ItemState.EXPIRED], ctx.clock())
+        ctx.store.send_again(job.id, ends(ctx, job, ItemState.EXPIRED), ctx.clock())
         job = finish(ctx, job)
         sent_last = [size for size, _ in sizes(ctx, job) if size < 4]
         assert sent_last, "they were sent again"

@@ -16,7 +16,7 @@ from bot.runtime import Context
 from providers.simulators.openai import OpenAISimulator
 from storage.records import Item, Job
 from storage.states import ItemState, JobState, StaleTransitionError
-from tests.parts import planned, run_to_end, run_until, sheet
+from tests.parts import ends, planned, run_to_end, run_until, sheet
 
 COLOURS = ("red", "blue", "green")
 
@@ -104,7 +104,7 @@ def test_a_refused_picture_of_the_sample_can_be_sent_again_before_going_on(
     job = planned(ctx, path)
     start(ctx, job, ctx.clock(), pilot=4)
     run_until(ctx, lambda: the_job(ctx, job).state is JobState.PILOT_REVIEW)
-    assert ctx.store.reopen(job.id, [ItemState.REFUSED], ctx.clock(), "U1") == 1
+    assert ctx.store.send_again(job.id, ends(ctx, job, ItemState.REFUSED), ctx.clock(), "U1") == 1
     assert the_job(ctx, job).state is JobState.PILOT
     run_until(ctx, lambda: the_job(ctx, job).state is JobState.PILOT_REVIEW)
     go_on(ctx, job, ctx.clock())

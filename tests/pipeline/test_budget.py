@@ -25,7 +25,7 @@ from storage.budgets import Budget, BudgetKind, OverBudgetError, Used
 from storage.lanes import Relaned
 from storage.records import Job
 from storage.states import ItemEvent, ItemState, JobState
-from tests.parts import QUICK, START, TestClock, make_context, planned, run_to_end, run_until, sheet
+from tests.parts import QUICK, START, TestClock, ends, make_context, planned, run_to_end, run_until, sheet
 from tests.priced import PaidSketch, models_at
 
 MONTH = Budget(BudgetKind.MONTH, "", Decimal("0.35"))
@@ -80,7 +80,7 @@ def test_pictures_are_sent_or_made_again_within_the_budget_alone(ctx: Context, t
     job = run_to_end(ctx, job, real_pause=0.01)
     start(ctx, mugs(ctx, tmp_path, 2), START)
     with pytest.raises(BudgetError, match=r"\$0\.05 are left"), bearing(ctx, job, START) as within:
-        ctx.store.reopen(job.id, [ItemState.REFUSED], START, "U1", within=within)
+        ctx.store.send_again(job.id, ends(ctx, job, ItemState.REFUSED), START, "U1", within=within)
     assert ctx.queries.counts(job.id)[ItemState.REFUSED] == 1
     (seen,) = ctx.queries.items(job.id, [ItemState.STORED])
     with pytest.raises(CannotRedoError, match=r"\$0\.05 are left"):

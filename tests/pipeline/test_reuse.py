@@ -34,7 +34,7 @@ from storage.records import Job, Thread
 from storage.reusing import Place
 from storage.reviews import Pick
 from storage.states import ItemState, JobState, ReviewEvent, ReviewState, StaleTransitionError
-from tests.parts import QUICK, TestClock, make_context, results_of, run_to_end, run_until, sheet
+from tests.parts import QUICK, TestClock, ends, make_context, results_of, run_to_end, run_until, sheet
 from tests.priced import PaidSketch
 from tests.storage.test_store import ctx as stores  # noqa: F401  fixtures
 from tests.storage.test_store import postgres  # noqa: F401
@@ -77,7 +77,9 @@ def approve(ctx: Context, job: Job, *numbers: int) -> None:
 def reopen(ctx: Context, job: Job) -> int:
     """Somebody says “retry”."""
     with bearing(ctx, job, ctx.clock()) as within:
-        return ctx.store.reopen(job.id, [ItemState.FAILED], ctx.clock(), "U1", within=within)
+        return ctx.store.send_again(
+            job.id, ends(ctx, job, ItemState.FAILED), ctx.clock(), "U1", within=within
+        )
 
 
 def made(ctx: Context, folder: Path, *numbers: int, place: Place = HERE) -> Job:
@@ -291,7 +293,7 @@ def test_a_cancelled_copy_is_copied_when_it_is_asked_for_again(tmp_path: Path) -
         start(ctx, again(ctx, job), ctx.clock())
         ctx.store.cancel_job(job.id, ctx.clock(), "U1")
         job = run_to_end(ctx, job)
-        assert ctx.store.reopen(job.id, [ItemState.CANCELLED], ctx.clock(), "U1") == 4
+        assert ctx.store.send_again(job.id, ends(ctx, job, ItemState.CANCELLED), ctx.clock(), "U1") == 4
         run_to_end(ctx, job, real_pause=0.01)
         first = ctx.queries.item(job.id, 1)
         assert first is not None

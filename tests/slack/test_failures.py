@@ -25,7 +25,7 @@ from bot.workspace.person import RefusedError
 from bot.workspace.server import Workspace
 from providers.base import Billed, Failure, FailureKind
 from storage.states import ItemState, JobState
-from tests.parts import QUICK, run_to_end
+from tests.parts import QUICK, ends, run_to_end
 from tests.priced import PaidSketch
 from tests.slack.house import House, buttons, house, labels, words
 from tests.slack.test_journeys import drop
@@ -144,7 +144,9 @@ def test_what_is_sent_again_is_just_that_and_once(home: House) -> None:
     assert made(home) == 4
     assert len(items(home, ItemState.REFUSED)) == 1
     fails(home, TIMEOUT, TIMEOUT)
-    home.ctx.store.reopen(home.job().id, [ItemState.REFUSED], home.clock(), "U1")
+    home.ctx.store.send_again(
+        home.job().id, ends(home.ctx, home.job(), ItemState.REFUSED), home.clock(), "U1"
+    )
     home.quiet()
     assert len(items(home, ItemState.FAILED)) == 1, "it has timed out, too"
     for _ in range(3):  # Slack tells of that click again, long after
@@ -463,6 +465,19 @@ def test_a_retry_by_the_card_is_held_to_the_limit_too(tmp_path: Path, slack: Wor
         assert made(home) == 0
         (asked,) = [m for m in home.replies() if "would like to" in words(m)]
         assert "send 2 pictures again*, for up to *$0.30* in all" in words(asked), "one was perhaps paid"
+
+
+def test_whoever_agrees_agrees_to_just_what_was_asked_for(tmp_path: Path, slack: Workspace) -> None:
+    with paid_house(tmp_path, slack) as home:
+        ended(home, [REFUSED], rows=2)
+        policy = replace(home.ctx.policy, approval_usd=Decimal("0.15"))
+        object.__setattr__(home.ctx, "policy", policy)
+        home.ana.command(home.room, "/imgbatch", f"retry {home.job().id} refused")
+        home.quiet()
+        (asked,) = [m for m in home.replies() if "would like to" in words(m)]
+        home.ben.press(asked, cards.AGREE)
+        settled(home)
+        assert made(home) == 2
 
 
 def test_a_budget_is_kept_and_once_it_is_raised_the_next_click_is_followed(

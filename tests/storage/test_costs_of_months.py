@@ -18,7 +18,7 @@ from storage.costs import Pictured, Whose
 from storage.records import Job, Thread
 from storage.states import ItemState, ReviewEvent, ReviewState
 from storage.voting import Pick
-from tests.parts import QUICK, TestClock, make_context, planned, run_to_end, sheet
+from tests.parts import QUICK, TestClock, ends, make_context, planned, run_to_end, sheet
 from tests.priced import PaidSketch
 from tests.storage.test_budgets import url
 from tests.storage.test_store import postgres
@@ -99,7 +99,7 @@ def test_the_first_end_stays_when_a_retry_ends_it_again(shop: Context) -> None:
     assert first == job.finished_at
     with shop.store._writer.transaction() as c:
         c.exec_driver_sql("UPDATE item SET state = 'failed' WHERE number = 1")
-    shop.store.reopen(job.id, [ItemState.FAILED], shop.clock(), "U1")
+    shop.store.send_again(job.id, ends(shop, job, ItemState.FAILED), shop.clock(), "U1")
     again = run_to_end(shop, job)
     assert again.finished_at != first
     assert shop.queries.first_end(job.id) == first

@@ -11,7 +11,7 @@ from bot.runtime import Context
 from storage.lanes import Relaned
 from storage.records import Job
 from storage.states import ItemState, JobState, StaleTransitionError
-from tests.parts import START, planned, sheet
+from tests.parts import START, ends, planned, sheet
 from tests.storage.test_store import ctx, postgres
 
 __all__ = ["ctx", "postgres"]
@@ -69,7 +69,7 @@ def test_only_what_waits_changes_its_lane_later(ctx: Context, job: Job) -> None:
     (first,) = ctx.queries.items_by_number(job.id, [1])
     ctx.store.cancel_job(job.id, START, "U1")
     assert ctx.store.relane(job.id, live(1, 2), START, note="late") == 0
-    ctx.store.reopen(job.id, [ItemState.CANCELLED], START, "U2")
+    ctx.store.send_again(job.id, ends(ctx, job, ItemState.CANCELLED), START, "U2")
     assert ctx.store.relane(job.id, live(1, 2), START, note="late") == 2
     told = [event for event in ctx.queries.events(job.id) if event.event == "relane"]
     assert [(event.subject_id, event.from_state, event.note) for event in told] == [
