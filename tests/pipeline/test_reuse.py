@@ -374,6 +374,7 @@ def test_all_of_it_is_the_same_in_either_database(stores: Context, tmp_path: Pat
     run_to_end(ctx, first, real_pause=0.01)
     approve(ctx, first, 2)
     job, _ = create_job(ctx, Wanted(path, path.name, spec, "U1"), ctx.clock())
+    assert reuse.offer(ctx, job).number == 1
     assert reuse.take(ctx, job, ctx.clock(), "U1").reused == 1
     assert [number for number, _ in ctx.queries.sources(job.id, 0, 9)] == [2]
     start(ctx, again(ctx, job), ctx.clock())
