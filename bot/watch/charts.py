@@ -1,4 +1,4 @@
-"""A job's outcome and its course drawn as small pictures for a message. Pillow only."""
+"""A job's course drawn as a small picture for a message. Pillow only."""
 
 from __future__ import annotations
 
@@ -7,22 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from bot.imaging.lettering import fit, length, write
-from bot.watch.advice import advice
-from bot.watch.facts import FailureGroup
-from bot.watch.rates import Tally, Timing
-from bot.watch.shapes import GREY, INK, OUTCOMES, TRACK, Shapes, png
-from bot.watch.words import count, duration, money, percent, unit_price, whole_percent
-from providers.base import FailureKind
+from bot.imaging.lettering import fit, write
+from bot.watch.rates import Timing
+from bot.watch.shapes import GREY, INK, TRACK, Shapes, png
+from bot.watch.words import count, duration
 
 _WIDTH: Final = 1000
 _MARGIN: Final = 36
-_KIND_COLOURS: Final = {
-    FailureKind.CONTENT_POLICY: "#e3a12f",
-    FailureKind.EXPIRED: "#9468c4",
-    FailureKind.CANCELLED: "#b4b5bb",
-}
-"""The colours of their outcomes; every other kind has the red of `failed`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,43 +24,6 @@ class Moment:
     stored: int
     missed: int = 0
     """Refused, failed, expired and in doubt together."""
-
-
-def outcome_chart(
-    tally: Tally,
-    *,
-    title: str,
-    failures: Sequence[FailureGroup] = (),
-    target: float = 0.98,
-    show_cost: bool = True,
-) -> bytes:
-    """A PNG: one bar of all items by outcome, its legend, and a small bar for each kind of failure."""
-    kinds = sorted((group for group in failures if group.count), key=lambda group: -group.count)[:6]
-    height = 232 + (24 + 40 * len(kinds) if kinds else 0)
-    shapes = Shapes(_WIDTH, height)
-    shown = [(word, colour, getattr(tally, name)) for name, word, colour in OUTCOMES if getattr(tally, name)]
-    shapes.bar(_MARGIN, 104, _WIDTH - 2 * _MARGIN, 44, [(colour, number) for _, colour, number in shown])
-    legend = _legend_places([f"{number:,} {word}" for word, _, number in shown])
-    for (x, y), (_, colour, _) in zip(legend, shown, strict=True):
-        shapes.dot(x + 8, 178 + y, 8, colour)
-    most = max((group.count for group in kinds), default=1)
-    for line, group in enumerate(kinds):
-        colour = _KIND_COLOURS.get(group.kind, "#cb4b42")
-        shapes.bar(340, 240 + 40 * line, 560 * group.count / most, 22, [(colour, 1)])
-    image, draw = shapes.finished()
-
-    rate = tally.success_rate
-    verdict = "–" if rate is None else percent(rate)
-    write(draw, (_WIDTH - _MARGIN, 60), verdict, 40, _verdict_ink(rate, target), align="right", bold=True)
-    room = _WIDTH - 3 * _MARGIN - length(verdict, 40)
-    write(draw, (_MARGIN, 50), fit(title, 30, room), 30, INK, bold=True)
-    write(draw, (_MARGIN, 82), fit(_subtitle(tally, target, show_cost), 20, room), 20, GREY)
-    for (x, y), (word, _, number) in zip(legend, shown, strict=True):
-        write(draw, (x + 26, 185 + y), f"{number:,} {word}", 20, INK)
-    for line, group in enumerate(kinds):
-        write(draw, (_MARGIN, 257 + 40 * line), fit(advice(group.kind).short, 20, 290), 20, INK)
-        write(draw, (340 + 560 * group.count / most + 12, 257 + 40 * line), f"{group.count:,}", 20, GREY)
-    return png(image)
 
 
 def timeline_chart(moments: Sequence[Moment], *, title: str, requested: int, timing: Timing) -> bytes:
@@ -129,32 +83,3 @@ def _step(span_seconds: float) -> float:
     """Seconds between marks of the time axis: a round time that gives at most six."""
     round_times = (1, 5, 15, 60, 300, 900, 1_800, 3_600, 7_200, 10_800, 21_600, 43_200, 86_400)
     return next((float(step) for step in round_times if span_seconds / step <= 6), span_seconds / 6)
-
-
-def _subtitle(tally: Tally, target: float, show_cost: bool) -> str:
-    words = [f"{tally.stored:,} of {count(tally.wanted, 'picture')} ready, target {whole_percent(target)}"]
-    if show_cost:
-        each = tally.cost_per_image_usd
-        words.append(
-            f"cost {money(tally.spent_usd)}" + (f", {unit_price(each)} a picture" if each is not None else "")
-        )
-    return " · ".join(words)
-
-
-def _verdict_ink(rate: float | None, target: float) -> str:
-    if rate is None:
-        return GREY
-    return "#237a55" if rate >= target else "#a8201a"
-
-
-def _legend_places(texts: Sequence[str]) -> list[tuple[float, int]]:
-    """Where each legend entry begins, from left to right, on a second line when the first is full."""
-    places: list[tuple[float, int]] = []
-    x, y = float(_MARGIN), 0
-    for text in texts:
-        width = 26 + length(text, 20) + 30
-        if x + width > _WIDTH and x > _MARGIN:
-            x, y = float(_MARGIN), y + 30
-        places.append((x, y))
-        x += width
-    return places

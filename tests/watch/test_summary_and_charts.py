@@ -1,4 +1,4 @@
-"""The closing words of a job, and its charts."""
+"""The closing words of a job, and the chart of its course."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from decimal import Decimal
 import pytest
 from PIL import Image
 
-from bot.watch.charts import Moment, outcome_chart, timeline_chart
+from bot.watch.charts import Moment, timeline_chart
 from bot.watch.facts import Example, FailureGroup, JobFacts, Quote
 from bot.watch.rates import Tally, Timing
 from bot.watch.summary import Summary, summarise
@@ -18,7 +18,7 @@ from providers.base import FailureKind
 
 START = datetime(2026, 11, 2, 8, tzinfo=UTC)
 NOW = START + timedelta(hours=3, minutes=5)
-GREEN, AMBER, RED = (47, 158, 110), (227, 161, 47), (203, 75, 66)
+GREEN = (47, 158, 110)
 
 
 def told(tally: Tally, **more: object) -> Summary:
@@ -124,34 +124,6 @@ def opened(content: bytes) -> Image.Image:
     image.load()
     assert image.format == "PNG"
     return image.convert("RGB")
-
-
-def test_the_outcome_bar_is_divided_in_proportion() -> None:
-    image = opened(outcome_chart(Tally(100, stored=50, refused=25, failed=25), title="Chairs"))
-    bar = [image.getpixel((36 + round(928 * share), 126)) for share in (0.25, 0.48, 0.52, 0.73, 0.77, 0.97)]
-    assert bar == [GREEN, GREEN, AMBER, AMBER, RED, RED]
-
-
-def test_a_single_failure_among_thousands_can_still_be_seen() -> None:
-    image = opened(outcome_chart(Tally(10_000, stored=9_999, failed=1), title="Chairs"))
-    assert RED in {image.getpixel((x, 126)) for x in range(940, 964)}
-
-
-def test_kinds_of_failure_get_a_bar_each_as_long_as_their_count() -> None:
-    failures = [FailureGroup(FailureKind.CONTENT_POLICY, 10), FailureGroup(FailureKind.SERVER_ERROR, 5)]
-    image = opened(outcome_chart(Tally(100, stored=85, refused=10, failed=5), title="", failures=failures))
-    lengths = [
-        sum(image.getpixel((x, y)) == colour for x in range(340, 1000))
-        for y, colour in ((251, AMBER), (291, RED))
-    ]
-    assert abs(lengths[0] - 560) <= 2
-    assert abs(lengths[1] - 280) <= 2
-
-
-@pytest.mark.parametrize("tally", [Tally(0), Tally(5, in_flight=5), Tally(7, 1, 1, 1, 1, 1, 1, 1)])
-def test_any_tally_makes_a_chart(tally: Tally) -> None:
-    groups = [FailureGroup(kind, 1) for kind in FailureKind]
-    assert opened(outcome_chart(tally, title="Стулья 竹 " * 30, failures=groups)).width == 1000
 
 
 def test_the_timeline_rises_with_the_pictures_and_marks_the_expected_time() -> None:
