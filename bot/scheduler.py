@@ -52,14 +52,19 @@ LONG_PATIENCE: Mapping[str, timedelta] = {
     "submit": timedelta(hours=1),
     "collect": timedelta(hours=1),
     "rescue": timedelta(minutes=30),
+    "reroute": timedelta(minutes=30),
+    "deadlines": timedelta(minutes=30),
+    "assemble": timedelta(minutes=30),
     "inbox": timedelta(minutes=30),
     "announce": timedelta(minutes=30),
     "schedule": timedelta(minutes=30),
     "digest": timedelta(minutes=30),
     "pack": timedelta(hours=2),
+    "prune": timedelta(hours=2),
+    "old_files": timedelta(minutes=30),
 }
-"""Those that move much in one run: a result file of 20 GB over a slow line, a payload of 200 MB, a sheet of
-500,000 rows, a gallery of large pictures.
+"""Those that move much in one run: a result file of 20 GB over a slow line, a payload of 200 MB, a job of
+500,000 rows, a gallery of large pictures, the files of a year.
 """
 
 

@@ -181,7 +181,8 @@ def test_a_job_can_be_followed_in_the_log_by_its_ids(tmp_path: Path) -> None:
     assert {line.get("job") for line in said} == {job.id}
     assert [line["message"] for line in said if line["message"].startswith("settled")]
     assert all(line["submission"] == submission for line in said if line["message"].startswith("settled"))
-    assert said[-1]["message"].startswith("finished")
+    story = [line["message"].split(maxsplit=1)[0].rstrip(":") for line in said]
+    assert story == ["planned", "started", "accepted", "settled", "finished"]
     assert not [line for line in said if "red shoe" in str(line) or "blue shoe" in str(line)]
 
 

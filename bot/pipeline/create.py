@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import mimetypes
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -16,6 +17,7 @@ from bot.intake.rows import read_rows
 from bot.intake.sheet import Sheet, SheetError, open_sheet
 from bot.intake.spec import BadRow, JobSpec, Wish
 from bot.intake.template import Template, TemplateError, compile_template
+from bot.logs import about
 from bot.pipeline.health import behind
 from bot.pipeline.plan import PLAN as PLAN
 from bot.pipeline.plan import Plan, PlanError, keep_budget, of_plan
@@ -26,6 +28,8 @@ from providers.catalogue import Cards
 from storage.records import Item, Job, Row
 from storage.reusing import Place
 from storage.states import JobState
+
+log = logging.getLogger(__name__)
 
 SPEC = TypeAdapter(JobSpec)
 
@@ -176,6 +180,8 @@ def create_job(ctx: Context, wanted: Wanted, now: datetime, job_id: str | None =
         deadline_at=plan.deadline_at,
         **of_plan(plan),
     )
+    with about(job=job_id):
+        log.info("planned: %d pictures of %d rows, %d bad rows", plan.items, plan.rows, plan.bad_rows)
     planned = ctx.queries.job(job_id)
     assert planned is not None
     return planned, plan

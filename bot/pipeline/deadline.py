@@ -15,11 +15,13 @@ it: nothing is paid twice. What the provider made before the cancelling is kept.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+from bot.logs import about
 from bot.pipeline.budget import bearing, rush_cost
 from bot.pipeline.create import PLAN, SPEC
 from bot.pipeline.plan import BudgetError, PlanError, keep_budget
@@ -30,6 +32,8 @@ from providers.catalogue import ModelCard
 from storage.lanes import Relaned
 from storage.records import Item, Job, Submission
 from storage.states import JobState, StaleTransitionError
+
+log = logging.getLogger(__name__)
 
 SAFETY = 1.5
 """Live calls take longer than usual when a vendor is busy, and some are made twice."""
@@ -86,13 +90,18 @@ def deadlines(ctx: Context, now: datetime) -> int:
     """Rush what has to be rushed; how many items changed their lane."""
     moved = 0
     for job in ctx.queries.jobs([JobState.RUNNING]):
-        seen = outlook(ctx, job) if job.rushed_at is None else None
-        if seen is not None and seen.approved and seen.movable and now >= seen.rush_at:
-            ctx.store.rush_job(job.id, now)
-            moved += _hurry(ctx, job, now)
-        elif job.rushed_at is not None:
-            moved += _hurry(ctx, job, now)
+        with about(job=job.id):
+            moved += _keep(ctx, job, now)
     return moved
+
+
+def _keep(ctx: Context, job: Job, now: datetime) -> int:
+    seen = outlook(ctx, job) if job.rushed_at is None else None
+    if seen is not None and seen.approved and seen.movable and now >= seen.rush_at:
+        ctx.store.rush_job(job.id, now)
+        log.info("it goes live to keep its deadline, %d pictures", seen.movable)
+        return _hurry(ctx, job, now)
+    return _hurry(ctx, job, now) if job.rushed_at is not None else 0
 
 
 def approve_rush(ctx: Context, job: Job, now: datetime, person: str = "") -> None:

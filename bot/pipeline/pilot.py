@@ -9,11 +9,13 @@ order of their fingerprints, which is as good as chance and always the same. Cop
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from bot.logs import about
 from bot.pipeline.budget import bearing
 from bot.pipeline.cadence import first_due
 from bot.pipeline.create import SPEC
@@ -24,6 +26,8 @@ from providers.base import Lane
 from storage.lanes import Relaned
 from storage.records import Item, Job, Row
 from storage.states import UNDER_WAY, ItemState, JobState, StaleTransitionError
+
+log = logging.getLogger(__name__)
 
 LEAST, MOST = 6, 12
 """Pictures in the sample of an ordinary job: enough to see a template go wrong, few enough to look at."""
@@ -132,16 +136,22 @@ def pilots(ctx: Context, now: datetime) -> int:
     """Show each pilot of which nothing is under way any more; how many."""
     shown = 0
     for job in ctx.queries.jobs([JobState.PILOT]):
-        counts = ctx.queries.counts(job.id)
-        busy = any(counts.get(state) for state in UNDER_WAY - {ItemState.PLANNED})
-        if busy or ctx.queries.unfinished_submissions(job.id):
-            continue
-        try:
-            ctx.store.show_pilot(job.id, now)
-        except StaleTransitionError:
-            continue  # cancelled meanwhile
-        shown += 1
+        with about(job=job.id):
+            shown += _show(ctx, job, now)
     return shown
+
+
+def _show(ctx: Context, job: Job, now: datetime) -> bool:
+    counts = ctx.queries.counts(job.id)
+    busy = any(counts.get(state) for state in UNDER_WAY - {ItemState.PLANNED})
+    if busy or ctx.queries.unfinished_submissions(job.id):
+        return False
+    try:
+        ctx.store.show_pilot(job.id, now)
+    except StaleTransitionError:
+        return False  # cancelled meanwhile
+    log.info("its sample is made; it waits for a person")
+    return True
 
 
 def go_on(ctx: Context, job: Job, now: datetime, person: str = "") -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
+from bot.logs import about
 from bot.pipeline import routing
 from bot.pipeline.attend import paused_key
 from bot.pipeline.breaker import (
@@ -52,10 +53,12 @@ def reroute(ctx: Context, now: datetime) -> int:
         names = routing.meant(route, ctx.providers) if route else []
         if any(name not in resting and name in ctx.providers for name in names):
             for name in shut:
-                if name in names:
+                if name not in names:
+                    continue
+                with about(job=job.id, provider=name):
                     left = _leave(ctx, job, route, pauses[name], resting, probes[name], now)
-                    probes[name] -= left.probes
-                    moved += left.moved
+                probes[name] -= left.probes
+                moved += left.moved
     return moved
 
 

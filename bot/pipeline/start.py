@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from bot.logs import about
 from bot.pipeline.budget import bearing, rush_cost
 from bot.pipeline.cadence import first_due
 from bot.pipeline.create import PLAN, SPEC
@@ -20,6 +22,8 @@ from providers.base import Lane
 from storage.lanes import Relaned
 from storage.records import Job
 from storage.states import ItemState
+
+log = logging.getLogger(__name__)
 
 PAGE = 500
 """Items looked at together; bounds memory."""
@@ -51,6 +55,8 @@ def start(
         else:
             due = first_due(job, ctx.policy, now)
             ctx.store.start_job(job.id, now, due, person=person, relaned=pages, within=within, **values)
+    with about(job=job.id):
+        log.info("started in the %s lane%s", lane or plan.lane, ", its sample first" if pilot else "")
 
 
 def _in_lane(ctx: Context, job: Job, plan: Plan, lane: Lane) -> Plan:
