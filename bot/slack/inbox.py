@@ -127,6 +127,9 @@ def _apologise(desk: Desk, entry: InboxEntry, problem: Exception) -> bool:
             said = reach.sentence(str(problem))
     if entry.kind == FORM and "draft" in entry.payload:
         said = b.message(said.text, [*said.blocks, b.actions("again", again_button(entry.key))])
+    elif entry.kind == MESSAGE and isinstance(problem, CannotCreateError):
+        button = again_button(entry.key, "Open the form with this sheet")
+        said = b.message(said.text, [*said.blocks, b.actions("again", button)])
     try:
         reach.answer(desk.wire, where, said, desk.now)
     except Later as trouble:
@@ -141,8 +144,9 @@ def _apologise(desk: Desk, entry: InboxEntry, problem: Exception) -> bool:
 # --- forms and sheets ----------------------------------------------------------------------------------
 
 
-def again_button(key: str) -> b.Block:
-    return b.button("Open the form again", AGAIN, key, style="primary")
+def again_button(key: str, words: str = "Open the form again") -> b.Block:
+    """Opens the form with what the entry of that key asked for."""
+    return b.button(words, AGAIN, key, style="primary")
 
 
 def _form(desk: Desk, entry: InboxEntry) -> str:

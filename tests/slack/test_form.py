@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from bot.slack.form import AGAIN
 from bot.workspace.person import RefusedError
 from tests.slack.house import PRODUCTS, TEMPLATE, House, words
 from tests.slack.test_journeys import SHEET
@@ -220,3 +221,31 @@ def test_a_slow_file_is_looked_at_by_the_inbox(home: House, monkeypatch: pytest.
     assert home.ana.fill(form) is None
     home.tick()
     assert home.job().spec["mapping"] == {"name": "Product title"}
+
+
+@pytest.mark.parametrize("said", ["@imgbatch", "@imgbatch lane=live size=128x128 {{ name }} on oak"])
+def test_a_sheet_without_words_that_can_be_used_opens_the_form(home: House, said: str) -> None:
+    """Dropped with nothing said, or in words the sheet does not have: one press instead of a second try."""
+    message = home.ana.say(home.room, said, files=[("home.csv", OTHER_NAMES)])
+    home.arrived()
+    home.tick()
+    answer = home.ana.wait_for(lambda: _answer_with_a_button(home))
+    assert "I cannot make a batch of this" in words(answer)
+    assert home.ben.modal() is None
+    home.ana.press(answer, AGAIN)
+    form = shows(home, "New image batch", "Columns: SKU, Product title, Main colour")
+    if "{{" in said:
+        asked = fields_of(form)["map_name"]["element"]
+        assert asked["initial_option"]["value"] == "Product title"
+    else:
+        home.ana.press(form, "form_template", "{{ product_title }} on oak")
+        form = shows(home, "First prompt: Mug on oak")
+    home.ana.fill(form, {"lane": "live"})
+    home.tick()
+    thread = home.ctx.mail.thread(home.job().id)
+    assert thread is not None
+    assert thread.ts == message["ts"], "told below the message with the sheet"
+
+
+def _answer_with_a_button(home: House) -> Any:
+    return next((m for m in home.ana.messages(home.room) if AGAIN in str(m.get("blocks"))), None)

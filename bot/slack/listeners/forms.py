@@ -21,12 +21,12 @@ from slack_bolt import Ack, App
 from slack_sdk import WebClient
 
 from bot.intake.glance import Glance, Preview
-from bot.intake.options import CommandError
+from bot.intake.options import CommandError, parse_options
 from bot.intake.spec import JobSpec
 from bot.pipeline.create import SPEC
 from bot.runtime import Context
 from bot.slack import fields as f
-from bot.slack import form, inbox, opening, reach
+from bot.slack import files, form, inbox, opening, reach
 from bot.slack import form_reading as reading
 from bot.slack.draft import CHANNEL, MAPPED, TEMPLATE, Draft
 from bot.slack.fields import FormError
@@ -35,6 +35,7 @@ from bot.slack.listeners.parts import Json, behind, person_of, show_form, team_o
 from bot.slack.reach import Where
 from bot.slack.rights import Right, refusal
 from bot.slack.wire import SlackTrouble, Wire, wire_of
+from storage.records import InboxEntry
 
 log = logging.getLogger(__name__)
 
@@ -161,12 +162,24 @@ def _again(ctx: Context, client: WebClient, body: Json, key: str) -> None:
     """The form as it was handed in, for the person who did."""
     where, now = where_of(body), ctx.clock()
     entry = ctx.mail.entry(key)
-    if entry is None or entry.payload["where"]["person"] != where.person or "draft" not in entry.payload:
+    if entry is None or entry.payload["where"]["person"] != where.person:
         said = reach.sentence("That was somebody else's form; open your own with “/imgbatch new”.")
         reach.answer(wire_of(client), where, said, now, paced=False)
         return
-    draft = replace(Draft.of_json(entry.payload["draft"]), id=ctx.new_id(8), turn=0)
-    show_form(ctx, client, str(body["trigger_id"]), draft, where.person)
+    show_form(ctx, client, str(body["trigger_id"]), _asked_for(ctx, entry), where.person)
+
+
+def _asked_for(ctx: Context, entry: InboxEntry) -> Draft:
+    """The form as it was handed in; of a message with a sheet, what it said."""
+    given = entry.payload
+    if "draft" in given:
+        return replace(Draft.of_json(given["draft"]), id=ctx.new_id(8), turn=0)
+    where = Where.of(given["where"])
+    where = replace(where, thread=where.thread or given["ts"])
+    changes, template = parse_options(given["text"])
+    sheets = [files.sheet_of(file) for file in given["files"]]
+    sheet = next(one for one in sheets if not one.name or files.ending(one.name) in files.SHEETS)
+    return opening.blank(ctx, where, sheet=sheet, changes=changes, template=template)
 
 
 # --- submitted -----------------------------------------------------------------------------------------
