@@ -130,7 +130,8 @@ def _quality(quality: Quality) -> str:
         said.append(f"{quality.flagged:,} flagged by the quality gate: {found}.")
     if quality.again:
         again = count(quality.again, "picture was", "pictures were")
-        said.append(f"{again} made again for it.")
+        why = "for it" if said else "because the quality gate found fault"
+        said.append(f"{again} made again {why}.")
     return " ".join(said)
 
 
