@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from sqlalchemy import ColumnElement, and_, exists, func, or_, select
+from sqlalchemy import ColumnElement, and_, exists, false, func, or_, select
 
 from storage.copies import OWN
 from storage.pictures import NOT_MADE
@@ -137,6 +137,7 @@ class FailedItems(Reader):
 def ended_as(ends: Collection[End]) -> ColumnElement[bool]:
     """Whether an item ended in one of these ways."""
     return or_(
+        false(),
         *(
             and_(
                 ITEM.c.state == state,
@@ -144,7 +145,7 @@ def ended_as(ends: Collection[End]) -> ColumnElement[bool]:
                 func.coalesce(ITEM.c.failure_code, "") == code,
             )
             for state, kind, code in ends
-        )
+        ),
     )
 
 

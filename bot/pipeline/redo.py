@@ -12,6 +12,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from bot.intake.rows import alt_text_from
 from bot.pipeline import prompts
 from bot.pipeline.budget import bearing
 from bot.pipeline.plan import BudgetError
@@ -143,6 +144,7 @@ def new_version(ctx: Context, one: Again, now: datetime) -> Item:
         seen,
         **_BLANK,
         prompt=prompt,
+        alt_text=_alt_text(seen, prompt),
         lane=lane.value,
         fingerprint=fingerprint,
         quoted_low=price.low if price else None,
@@ -150,6 +152,11 @@ def new_version(ctx: Context, one: Again, now: datetime) -> Item:
         state=ItemState.WAITING,
         moved_at=now,
     )
+
+
+def _alt_text(seen: Item, prompt: str) -> str:
+    """What it was, unless that was only the prompt it was made from, which says something else now."""
+    return alt_text_from(prompt) if seen.alt_text == alt_text_from(seen.prompt) else seen.alt_text
 
 
 _BLANK: dict[str, Any] = {

@@ -261,6 +261,7 @@ def test_reworded_pictures_are_made_and_the_others_left_alone(home: House) -> No
     after = {item.first: item for item in home.ctx.reviews.current(home.job().id)}
     assert (after[first.number].prompt, after[first.number].version) == ("A plain red mug", 2)
     assert after[first.number].state is ItemState.STORED
+    assert after[first.number].alt_text == "A plain red mug", "and not what it does not show any more"
     assert after[second.number].state is ItemState.REFUSED
     assert labels(home.card())[cards.FAILED] == "What failed (1)…"
     summaries = [words(m) for m in home.replies() if m.get("subtype") == "thread_broadcast"]

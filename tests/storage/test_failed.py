@@ -64,6 +64,7 @@ def test_failures_are_added_up_with_what_they_cost(ctx: Context, tmp_path: Path)
         0,
     )
     assert ctx.queries.failed_items(job.id, [("failed", "timeout", "")], 10) == []
+    assert ctx.store.send_again(job.id, [], ctx.clock()) == 0
 
 
 def test_what_nobody_knows_the_price_of_is_unknown(ctx: Context, tmp_path: Path) -> None:
