@@ -311,3 +311,10 @@ def test_after_a_restart_look_alikes_of_before_are_still_known(tmp_path: Path) -
         assert Gate(ctx, job).judge(twin, values) is None  # no tries here: it stays, with its flag
         assert values["flags"] == ["looks_like: looks like line 2 (sku-1)"]
         assert ctx.queries.judged(job.id) == (1, 0)
+
+
+def test_what_was_made_again_and_is_good_now_says_why(tmp_path: Path) -> None:
+    with moody(tmp_path, {"lamp": ["soft"]}) as (ctx, _):
+        job = run(ctx, tmp_path)
+        said = summarise(facts(ctx, job), ctx.clock()).quality
+        assert said == "1 picture was made again because the quality gate found fault."
