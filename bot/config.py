@@ -20,6 +20,7 @@ from dotenv import dotenv_values
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
 from bot.imaging.renditions import RenderPolicy
+from bot.watch import rules as rule_file
 from bot.watch.alerts import AlertRules
 from providers.wire.webhooks import not_public
 
@@ -125,6 +126,9 @@ class Settings(BaseModel):
     imgbatch_off_peak_until: time = Field(default=time(8), description="When off-peak hours end, UTC")
     imgbatch_alert_channel: str | None = Field(
         default=None, description="Slack channel id that also gets alerts"
+    )
+    imgbatch_alert_rules: Path | None = Field(
+        default=None, description="TOML file with the figures of the alert rules"
     )
     imgbatch_channels: str = Field(
         default="", description="Ids of the only Slack channels to work in, with commas; empty: all"
@@ -479,9 +483,7 @@ class Policy:
                 fit=settings.imgbatch_fit,  # type: ignore[arg-type]
                 disclosure=settings.imgbatch_disclosure,
             ),
-            rules=AlertRules(
-                success_target=settings.imgbatch_target_rate, success_alert=settings.imgbatch_alert_rate
-            ),
+            rules=_rules(settings),
             roles=Roles(
                 starters=split(settings.imgbatch_starters),
                 spenders=split(settings.imgbatch_spenders),
@@ -492,3 +494,15 @@ class Policy:
             ),
             keep=Keep.of(settings),
         )
+
+
+def _rules(settings: Settings) -> AlertRules:
+    """Raises SettingsError."""
+    try:
+        rules = AlertRules(
+            success_target=settings.imgbatch_target_rate, success_alert=settings.imgbatch_alert_rate
+        )
+        file = settings.imgbatch_alert_rules
+        return rule_file.load(file, rules) if file is not None else rules
+    except ValueError as problem:
+        raise SettingsError(f"IMGBATCH_ALERT_RULES: {problem}") from None

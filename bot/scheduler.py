@@ -33,6 +33,7 @@ EVERY_SECONDS: Mapping[str, float] = {
     "pilots": 1,
     "finish": 1,
     "attend": 2,
+    "oversee": 20,
     "pack": 2,
     "prune": 60,
     "schedule": 5,

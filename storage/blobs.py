@@ -3,10 +3,22 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class DiskRoom:
+    """The disk that blobs are kept on, in bytes."""
+
+    folder: str
+    free: int
+    """For this program, without what is set aside for the system."""
+    total: int
 
 
 class Blobs(Protocol):
@@ -29,6 +41,9 @@ class Blobs(Protocol):
 
     def delete(self, key: str) -> None:
         """Forget it; nothing happens if it is not there."""
+
+    def room(self) -> DiskRoom | None:
+        """How much more can be kept; None where there is no such limit."""
 
     def listed(self, prefix: str = "") -> Iterator[tuple[str, int]]:
         """What is kept, below a prefix that ends with a slash or at all: keys with their bytes."""
@@ -74,6 +89,10 @@ class FolderBlobs:
 
     def delete(self, key: str) -> None:
         self.path(key).unlink(missing_ok=True)
+
+    def room(self) -> DiskRoom:
+        usage = shutil.disk_usage(self.folder)
+        return DiskRoom(str(self.folder), usage.free, usage.total)
 
     def listed(self, prefix: str = "") -> Iterator[tuple[str, int]]:
         top = self.path(prefix) if prefix else self.folder

@@ -99,6 +99,12 @@ class Measures(Reader):
         super().__init__(engine)
         self._past: dict[tuple[str, datetime | None], Sequence[Piece]] = {}
 
+    def attended_jobs(self, since: datetime) -> Sequence[Job]:
+        """Jobs that have not ended, and those that finished since then; newest first."""
+        finished = and_(JOB.c.state == JobState.FINISHED, JOB.c.finished_at >= since)
+        query = select(JOB).where(or_(JOB.c.state.in_(list(LIVING_JOBS)), finished))
+        return self._all(Job, query.order_by(JOB.c.created_at.desc(), JOB.c.id))
+
     def started_jobs(self, since: datetime, until: datetime | None = None) -> Sequence[Job]:
         """Jobs that run now or ended since then, and had begun before `until`; newest first."""
         ended = and_(JOB.c.state.in_([JobState.FINISHED, JobState.CANCELLED]), JOB.c.finished_at >= since)

@@ -1,26 +1,28 @@
-"""Paused providers and incidents: what an operator must know, written once each."""
+"""Paused providers, incidents and mutes: what an operator must know, written once each."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Engine, and_, delete, insert, select, update
+from sqlalchemy import and_, delete, insert, or_, select, update
 
-from storage.reading import Reader
-from storage.records import Incident, Pause
+from storage.moves import columns
+from storage.records import Incident, Mute, Pause
+from storage.suspensions import Suspensions
 from storage.tables import table
-from storage.writer import Writer
 
-PAUSE, INCIDENT = table("pause"), table("incident")
+PAUSE, INCIDENT, MUTE = table("pause"), table("incident"), table("mute")
+
+JOB_SCOPE = "job:"
+"""Begins the scope of a mute of everything about one job."""
 
 
-class Notices(Reader):
-    """Reads and writes of pauses and incidents."""
+class Notices(Suspensions):
+    """Reads and writes of pauses, incidents, mutes and suspended prices."""
 
-    def __init__(self, engine: Engine, writer: Writer) -> None:
-        super().__init__(engine)
-        self._writer = writer
+    # --- pauses ----------------------------------------------------------------------------------
 
     def pause(
         self,
@@ -59,26 +61,66 @@ class Notices(Reader):
     def pauses(self) -> Mapping[str, Pause]:
         return {pause.provider: pause for pause in self._all(Pause, select(PAUSE))}
 
+    # --- incidents -------------------------------------------------------------------------------
+
     def open_incident(self, incident: Incident) -> bool:
         """True if it is news: an incident of that key that was ever opened is left as it is."""
         with self._writer.transaction() as c:
             known = c.execute(select(INCIDENT.c.key).where(INCIDENT.c.key == incident.key)).first()
             if known is None:
-                values = {name: getattr(incident, name) for name in Incident.__slots__}
-                c.execute(insert(INCIDENT).values(**values))
+                c.execute(insert(INCIDENT).values(**columns(incident)))
             return known is None
+
+    def change_incident(self, key: str, at: datetime, **says: Any) -> bool:
+        """What an open incident says now; `at` is told as the time of the change. True if it was open."""
+        return self._change(key, changed_at=at, **says)
 
     def close_incident(self, key: str, at: datetime) -> bool:
         """True if it was open."""
+        return self._change(key, closed_at=at)
+
+    def _change(self, key: str, **values: Any) -> bool:
         is_open = and_(INCIDENT.c.key == key, INCIDENT.c.closed_at.is_(None))
         with self._writer.transaction() as c:
-            return bool(c.execute(update(INCIDENT).where(is_open).values(closed_at=at)).rowcount)
+            return bool(c.execute(update(INCIDENT).where(is_open).values(**values)).rowcount)
 
-    def incidents(self, job_id: str | None = None, *, open_only: bool = False) -> Sequence[Incident]:
-        """Oldest first; of one job, or of all."""
+    def acknowledge(self, key: str, person: str, at: datetime) -> bool:
+        """Somebody looks after it; False if somebody did before, or there is no such incident."""
+        mine = and_(INCIDENT.c.key == key, INCIDENT.c.acknowledged_at.is_(None))
+        with self._writer.transaction() as c:
+            done = c.execute(update(INCIDENT).where(mine).values(acknowledged_by=person, acknowledged_at=at))
+            return bool(done.rowcount)
+
+    def incident(self, key: str) -> Incident | None:
+        return self._one(Incident, select(INCIDENT).where(INCIDENT.c.key == key))
+
+    def incidents(
+        self, job_id: str | None = None, *, open_only: bool = False, since: datetime | None = None
+    ) -> Sequence[Incident]:
+        """Oldest first; of one job, or of all. `since`: those that are open or were closed after it."""
         query = select(INCIDENT).order_by(INCIDENT.c.opened_at, INCIDENT.c.key)
         if job_id is not None:
             query = query.where(INCIDENT.c.job_id == job_id)
         if open_only:
             query = query.where(INCIDENT.c.closed_at.is_(None))
+        if since is not None:
+            query = query.where(or_(INCIDENT.c.closed_at.is_(None), INCIDENT.c.closed_at >= since))
         return self._all(Incident, query)
+
+    # --- mutes -----------------------------------------------------------------------------------
+
+    def mute(self, mute: Mute) -> None:
+        """It takes the place of an earlier one of the same scope."""
+        with self._writer.transaction() as c:
+            c.execute(delete(MUTE).where(MUTE.c.scope == mute.scope))
+            c.execute(insert(MUTE).values(**columns(mute)))
+
+    def unmute(self, scope: str) -> bool:
+        """True if it was muted."""
+        with self._writer.transaction() as c:
+            return bool(c.execute(delete(MUTE).where(MUTE.c.scope == scope)).rowcount)
+
+    def mutes(self, now: datetime) -> Mapping[str, Mute]:
+        """What is muted now, by scope."""
+        query = select(MUTE).where(or_(MUTE.c.until.is_(None), MUTE.c.until > now))
+        return {mute.scope: mute for mute in self._all(Mute, query)}

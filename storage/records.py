@@ -342,6 +342,45 @@ class Incident:
     job_id: str | None = None
     advice: str = ""
     closed_at: datetime | None = None
+    changed_at: datetime | None = None
+    """When what it says was changed last; None: it says what it said first."""
+    chart: Mapping[str, Any] | None = None
+    """What its picture is drawn from; as it was when the incident was opened."""
+    acknowledged_by: str | None = None
+    acknowledged_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Mute:
+    """A person wants to hear no more of something for a while."""
+
+    scope: str
+    """What incidents are about (their key without the time behind the @), or `job:` and a job's id."""
+    person: str
+    at: datetime
+    until: datetime | None = None
+    """None: for good."""
+
+
+@dataclass(frozen=True, slots=True)
+class Suspension:
+    """The listed price of a model in one lane is not believed, since pictures were charged otherwise."""
+
+    provider: str
+    model: str
+    lane: str
+    since: datetime
+    factor: float
+    """What quotes are multiplied by while it lasts; never below 1."""
+    each_usd: Decimal
+    """What a picture was charged."""
+    listed_usd: Decimal
+    """What the price table allowed for it at most."""
+    price_mark: str
+    """Of the price table's entry: another one ends the suspension."""
+    lifted_at: datetime | None = None
+    lifted_for: str = ""
+    """Why it ended."""
 
 
 class InboxState(StrEnum):

@@ -368,6 +368,34 @@ class IncidentTable(SQLModel, table=True):
     advice: str = Field(default="", sa_type=Text)
     opened_at: datetime = Field(sa_type=Utc)
     closed_at: datetime | None = Field(default=None, sa_type=Utc)
+    changed_at: datetime | None = Field(default=None, sa_type=Utc)
+    chart: dict[str, Any] | None = Field(default=None, sa_type=JSON)
+    acknowledged_by: str | None = None
+    acknowledged_at: datetime | None = Field(default=None, sa_type=Utc)
+
+
+class MuteTable(SQLModel, table=True):
+    __tablename__ = "mute"
+
+    scope: str = Field(primary_key=True)
+    person: str
+    at: datetime = Field(sa_type=Utc)
+    until: datetime | None = Field(default=None, sa_type=Utc)
+
+
+class SuspensionTable(SQLModel, table=True):
+    __tablename__ = "suspension"
+
+    provider: str = Field(primary_key=True)
+    model: str = Field(primary_key=True)
+    lane: str = Field(primary_key=True)
+    since: datetime = Field(primary_key=True, sa_type=Utc)
+    factor: float
+    each_usd: Decimal = Field(sa_type=Usd)
+    listed_usd: Decimal = Field(sa_type=Usd)
+    price_mark: str
+    lifted_at: datetime | None = Field(default=None, sa_type=Utc)
+    lifted_for: str = ""
 
 
 class InboxTable(SQLModel, table=True):

@@ -1,4 +1,6 @@
-"""Gathers what the watch judges, and writes down what it finds: one incident, told once."""
+"""Gathers what the watch judges of jobs and providers, and writes down what it finds: one incident, told
+once. What is about no single job: `oversee`.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +8,14 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from bot.imaging.quality import IN_SHORT, Code
+from bot.pipeline import closer, incidents
 from bot.pipeline.breaker import LASTING, OUTAGE, UNREACHABLE
 from bot.pipeline.cadence import first_due
 from bot.pipeline.create import PLAN
 from bot.pipeline.deadline import outlook
+from bot.pipeline.incidents import Open
 from bot.runtime import Context
-from bot.watch.alerts import Alert, Rule, job_alerts, provider_alerts, provider_key
+from bot.watch.alerts import Rule, wanted
 from bot.watch.facts import (
     Deadline,
     Example,
@@ -23,10 +27,12 @@ from bot.watch.facts import (
     Quality,
     Quote,
 )
+from bot.watch.house_alerts import provider_alerts, provider_key
+from bot.watch.job_alerts import job_alerts
 from bot.watch.rates import Tally, Timing
 from providers.base import FailureKind, Lane
-from storage.records import Incident, Job, Pause
-from storage.states import LIVING_JOBS, UNDER_WAY, ItemState, JobState, SubmissionState
+from storage.records import Job, Pause
+from storage.states import UNDER_WAY, ItemState, JobState, SubmissionState
 
 WAITING_FOR_A_PERSON = frozenset({JobState.PILOT_REVIEW, JobState.PAUSED})
 
@@ -36,24 +42,21 @@ WATCHED = timedelta(minutes=10)
 
 def attend(ctx: Context, now: datetime) -> int:
     """Judge every running and newly finished job and every pause; how many incidents were opened."""
-    opened = 0
-    open_keys = {incident.key for incident in ctx.notices.incidents(open_only=True)}
-    for job in ctx.queries.jobs([*LIVING_JOBS, JobState.FINISHED]):
-        if job.finished_at is not None and now - job.finished_at > WATCHED:
-            continue
-        found = job_alerts(facts(ctx, job), now, ctx.policy.rules, open_keys)
-        opened += _open(ctx, found, now, job.id)
-        mine = {
-            incident.key
-            for incident in ctx.notices.incidents(job.id, open_only=True)
-            if incident.rule != Rule.REROUTED
-        }
-        for over in mine - {alert.key for alert in found}:
-            ctx.notices.close_incident(over, now)
-    return opened + _attend_providers(ctx, now)
+    known = incidents.open_incidents(ctx)
+    opened = sum(_attend_job(ctx, job, known, now) for job in ctx.queries.attended_jobs(now - WATCHED))
+    return opened + _attend_providers(ctx, known, now)
 
 
-def _attend_providers(ctx: Context, now: datetime) -> int:
+def _attend_job(ctx: Context, job: Job, known: Open, now: datetime) -> int:
+    seen, rules = facts(ctx, job), ctx.policy.rules
+    seen = closer.look(ctx, job, seen, known, now)
+    found = job_alerts(seen, now, rules, known)
+    mine = [one for one in known.values() if one.job_id == job.id and one.rule != Rule.REROUTED]
+    incidents.close_others(ctx, mine, found, now)
+    return incidents.keep(ctx, found, known, now, job.id, last=job.finished_at is not None)
+
+
+def _attend_providers(ctx: Context, known: Open, now: datetime) -> int:
     paused = []
     for pause in ctx.notices.pauses().values():
         if pause.kind in LASTING:
@@ -62,7 +65,7 @@ def _attend_providers(ctx: Context, now: datetime) -> int:
             paused.append(PausedProvider(pause.provider, kind, pause.reason, pause.since, waiting))
         elif pause.until <= now:
             ctx.notices.resume(pause)
-    return _open(ctx, provider_alerts(paused, now), now, None)
+    return incidents.keep(ctx, wanted(provider_alerts(paused, now), ctx.policy.rules), known, now)
 
 
 _SPOKEN_OF_AS: Mapping[str, FailureKind] = {
@@ -74,24 +77,6 @@ _SPOKEN_OF_AS: Mapping[str, FailureKind] = {
 def paused_key(pause: Pause) -> str:
     """The key of the incident that tells of a pause."""
     return provider_key(pause.provider, pause.since)
-
-
-def _open(ctx: Context, alerts: list[Alert], now: datetime, job_id: str | None) -> int:
-    return sum(
-        ctx.notices.open_incident(
-            Incident(
-                key=alert.key,
-                rule=alert.rule.value,
-                severity=alert.severity.value,
-                headline=alert.headline,
-                details=list(alert.details),
-                advice="\n".join(alert.what_to_do),
-                opened_at=now,
-                job_id=job_id,
-            )
-        )
-        for alert in alerts
-    )
 
 
 def tally(ctx: Context, job: Job) -> Tally:

@@ -21,6 +21,7 @@ from bot.intake.rows import row_reader
 from bot.intake.sheet import open_sheet
 from bot.intake.spec import JobSpec, SheetRow, Wish
 from bot.intake.template import compile_template
+from bot.pipeline import prices
 from bot.pipeline.create import SPEC
 from bot.pipeline.health import behind
 from bot.pipeline.plan import PlanError
@@ -77,7 +78,7 @@ class _Comparison:
         self._grown: dict[str, None] = {}
         """New columns that something is written in, in order."""
         self._spec = _spec_of(job)
-        cards = {name: provider.models for name, provider in ctx.providers.items()}
+        cards = prices.cards(ctx)
         known = understand(self._columns, len(self._columns))
         template = None
         if self._spec.template:

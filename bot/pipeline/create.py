@@ -18,6 +18,7 @@ from bot.intake.sheet import Sheet, SheetError, open_sheet
 from bot.intake.spec import BadRow, JobSpec, Wish
 from bot.intake.template import Template, TemplateError, compile_template
 from bot.logs import about
+from bot.pipeline import prices
 from bot.pipeline.health import behind
 from bot.pipeline.plan import PLAN as PLAN
 from bot.pipeline.plan import Plan, PlanError, keep_budget, of_plan
@@ -130,7 +131,7 @@ def plan_sheet(ctx: Context, wanted: Wanted, now: datetime) -> tuple[Plan, Readi
     try:
         for _ in reading.lines("plan"):
             pass
-        return _close(reading), reading
+        return _close(ctx, reading), reading
     except (SheetError, PlanError) as problem:
         raise CannotCreateError([str(problem)]) from problem
 
@@ -163,7 +164,7 @@ def create_job(ctx: Context, wanted: Wanted, now: datetime, job_id: str | None =
     ctx.store.draft_job(job)
     try:
         _write_lines(ctx, reading, job_id)
-        plan = _close(reading)
+        plan = _close(ctx, reading)
         if wanted.spec.reuse:
             plan = mark(ctx, job, plan, wanted.place, now)
             keep_budget(plan, wanted.spec, ctx.policy)
@@ -221,7 +222,7 @@ def _open(
     ctx: Context, wanted: Wanted, job_id: str, now: datetime, keep: Callable[[Path], str] | None
 ) -> Reading:
     problems: list[str] = []
-    cards = {name: provider.models for name, provider in ctx.providers.items()}
+    cards = prices.cards(ctx)
     sheet = template = planner = None
     try:
         sheet = open_sheet(wanted.sheet, name=wanted.sheet_name)
@@ -257,7 +258,7 @@ def _write_lines(ctx: Context, reading: Reading, job_id: str) -> None:
     ctx.store.add_items(items)
 
 
-def _close(reading: Reading) -> Plan:
+def _close(ctx: Context, reading: Reading) -> Plan:
     if reading.rows == reading.bad_rows:
         if not reading.rows:
             raise PlanError(f"{reading.wanted.sheet_name} has a header but no rows")
@@ -267,7 +268,8 @@ def _close(reading: Reading) -> Plan:
             f"line {first.line}: {first.problem}"
         )
     said = (*reading.wanted.notes, *reading.sheet.warnings)
-    return reading.planner.plan(reading.rows, reading.bad_rows, said)
+    plan = reading.planner.plan(reading.rows, reading.bad_rows, said)
+    return replace(plan, warnings=[*plan.warnings, *prices.notes(ctx, plan.models)])
 
 
 def _keep_reference(ctx: Context, path: Path) -> str:

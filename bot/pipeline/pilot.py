@@ -16,6 +16,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from bot.logs import about
+from bot.pipeline import prices
 from bot.pipeline.budget import bearing
 from bot.pipeline.cadence import first_due
 from bot.pipeline.create import SPEC
@@ -107,9 +108,10 @@ def chosen(ctx: Context, job: Job, plan: Plan, size: int) -> Sequence[Relaned]:
     column = grouping_column(ctx.queries.rows(job.id), job.columns)
     numbers = sample(_with_groups(ctx, job, column), size)
     made: list[Relaned] = []
+    known = prices.cards(ctx)
     more = LaneQuote(plan.quote.low, plan.quote.high, plan.quote.unpriced, plan.quote.seconds)
     for item in ctx.queries.items_by_number(job.id, numbers):
-        card = ctx.providers[item.provider].models.get(item.model) if item.provider in ctx.providers else None
+        card = known.get(item.provider, {}).get(item.model)
         if card is None:
             made.append(Relaned(item.number, item.lane, item.quoted_low, item.quoted_high))
             continue

@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import Any
 
 from bot.intake.rows import alt_text_from
-from bot.pipeline import prompts
+from bot.pipeline import prices, prompts
 from bot.pipeline.budget import bearing
 from bot.pipeline.plan import BudgetError
 from bot.pipeline.pricing import Asked, quote
@@ -82,8 +82,7 @@ def price_words(low: Decimal, high: Decimal, unpriced: int) -> str:
 
 def card_of(ctx: Context, item: Item, now: datetime) -> ModelCard:
     """The model that made a picture. Raises CannotRedoError where it cannot be asked again."""
-    provider = ctx.providers.get(item.provider)
-    card = provider.models.get(item.model) if provider else None
+    card = prices.card(ctx, item.provider, item.model)
     if card is None or card.retired(now.date()):
         raise CannotRedoError(
             f"{item.model}, which made picture {item.first}, is not available any more; hand in the row as a "

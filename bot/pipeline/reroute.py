@@ -8,7 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from bot.logs import about
-from bot.pipeline import routing
+from bot.pipeline import prices, routing
 from bot.pipeline.attend import paused_key
 from bot.pipeline.breaker import (
     LASTING,
@@ -177,8 +177,8 @@ def _withdraw(ctx: Context, job: Job, pause: Pause, now: datetime) -> None:
 def _choose(
     ctx: Context, job: Job, item: Item, route: list[str], resting: Collection[str], now: datetime
 ) -> routing.Choice | None:
-    cards = {name: provider.models for name, provider in ctx.providers.items()}
-    card = ctx.providers[item.provider].models.get(item.model) if item.provider in ctx.providers else None
+    cards = prices.cards(ctx)
+    card = cards.get(item.provider, {}).get(item.model)
     need = routing.Need(
         prompt=item.prompt,
         lane=Lane(item.lane),

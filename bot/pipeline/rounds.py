@@ -10,6 +10,7 @@ from bot.pipeline.attend import attend
 from bot.pipeline.collect import collect
 from bot.pipeline.deadline import deadlines
 from bot.pipeline.finish import finish
+from bot.pipeline.oversee import oversee
 from bot.pipeline.packing import pack
 from bot.pipeline.pilot import pilots
 from bot.pipeline.poll import poll
@@ -33,6 +34,7 @@ STAGES: Mapping[str, Stage] = {
     "pilots": pilots,
     "finish": finish,
     "attend": attend,
+    "oversee": oversee,
     "pack": pack,
     "prune": prune,
 }

@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from bot.logs import about
+from bot.pipeline import prices
 from bot.pipeline.budget import bearing, rush_cost
 from bot.pipeline.cadence import first_due
 from bot.pipeline.create import PLAN, SPEC
@@ -70,8 +71,9 @@ def _in_lane(ctx: Context, job: Job, plan: Plan, lane: Lane) -> Plan:
 def _relaned(ctx: Context, job: Job, lane: Lane) -> Iterator[Sequence[Relaned]]:
     """Every planned item in that lane, page by page. One whose provider is gone stays as it is."""
     page: list[Relaned] = []
+    known = prices.cards(ctx)
     for item in ctx.queries.items(job.id, [ItemState.PLANNED]):
-        card = ctx.providers[item.provider].models.get(item.model) if item.provider in ctx.providers else None
+        card = known.get(item.provider, {}).get(item.model)
         if card is not None:
             page.append(relaned(card, item, lane))
         if len(page) >= PAGE:

@@ -61,8 +61,8 @@ class Memory:
     galleries: dict[tuple[str, str], list[Part]] = field(default_factory=dict)
     summaries: dict[str, datetime] = field(default_factory=dict)
     """Since when a summary waits for its chart, by kind."""
-    alerted: set[str] = field(default_factory=set)
-    """Incidents of which everything is told."""
+    alerted: dict[str, str] = field(default_factory=dict)
+    """Incidents of which everything is told, each with how it stood then."""
     reviewed: dict[str, datetime] | None = None
     """When each job's review had changed last, when all of it was told; None before the first tick."""
     due: dict[str, datetime] = field(default_factory=dict)

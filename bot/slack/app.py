@@ -19,6 +19,7 @@ from bot.slack import reach
 from bot.slack.gate import gate
 from bot.slack.listeners import (
     actions,
+    alerts,
     commands,
     exports,
     failures,
@@ -43,6 +44,7 @@ KINDS = (
     commands,
     forms,
     actions,
+    alerts,
     review,
     review_forms,
     reactions,

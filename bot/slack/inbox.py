@@ -26,7 +26,7 @@ from bot.logs import about
 from bot.pipeline import scheduled
 from bot.pipeline.create import SPEC, CannotCreateError, Wanted, create_once, unused_id
 from bot.runtime import Context
-from bot.slack import answers, files, presets, reach, returns, reviewing, schedules, verbs
+from bot.slack import alert_answers, answers, files, presets, reach, returns, reviewing, schedules, verbs
 from bot.slack import blocks as b
 from bot.slack.blocks import Message
 from bot.slack.files import FileTrouble, Sheet
@@ -328,4 +328,5 @@ _KINDS: Mapping[str, Callable[[Desk, InboxEntry], str]] = {
     reviewing.KIND: reviewing.work,
     returns.RETURNED: returns.work,
     scheduled.KIND: schedules.run,
+    alert_answers.KIND: alert_answers.work,
 }

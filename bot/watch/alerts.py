@@ -1,20 +1,24 @@
-"""When to speak up, what to say, and what to do about it. Facts in, alerts out; nothing is sent here.
+"""What an alert is, the thresholds, and what all alerts share. Facts in, alerts out; nothing is sent here.
 
-An alert's `key` names the incident, not the moment: as long as the same thing is wrong the same key
-comes back, so the caller tells a key once (`news`) and says when it is over (`recovered`).
+Judged are jobs (`job_alerts`), prices (`price_alerts`), all pictures together (`fleet_alerts`), and what
+all of it stands on (`house_alerts`). An alert's `key` names the incident, not the moment: as long as the same
+thing is wrong the same key comes back, so the caller tells a key once (`news`) and says when it is over
+(`recovered`). What can happen again, unlike a job, has `again`: each time is an incident, with the time it
+was found behind an @.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from enum import StrEnum
+from typing import Any
 
 from bot.watch.advice import Who, advice
-from bot.watch.facts import FailureGroup, JobFacts, PausedProvider
-from bot.watch.words import count, duration, listed, money, percent, whole_percent
-from providers.base import FailureKind
+from bot.watch.chances import luck
+from bot.watch.facts import FailureGroup
+from bot.watch.words import count
 
 
 class Rule(StrEnum):
@@ -23,11 +27,35 @@ class Rule(StrEnum):
     SUCCESS_RATE = "success-rate"
     OVERDUE = "overdue"
     REFUSALS = "refusals"
+    COST_DRIFT = "cost-drift"
+    BURN_RATE = "burn-rate"
     PROVIDER_PAUSED = "provider-paused"
     EXPIRING = "expiring"
     DEADLINE = "deadline"
     REROUTED = "rerouted"
     LOST_RESULTS = "lost-results"
+    DISK = "disk"
+    STUCK = "stuck"
+
+
+PAGE = "docs/operating.md"
+"""Where each rule has a section that says what to do."""
+
+HEADINGS: Mapping[Rule, str] = {
+    Rule.SUCCESS_RATE: "Too few pictures come out",
+    Rule.OVERDUE: "A batch takes longer than promised",
+    Rule.REFUSALS: "Content rules refuse many pictures",
+    Rule.COST_DRIFT: "Pictures cost other than listed",
+    Rule.BURN_RATE: "Many batches lose pictures at once",
+    Rule.PROVIDER_PAUSED: "A provider is paused",
+    Rule.EXPIRING: "Paid pictures are about to vanish",
+    Rule.DEADLINE: "A deadline cannot be kept",
+    Rule.REROUTED: "A batch goes on at another provider",
+    Rule.LOST_RESULTS: "Results could not be had",
+    Rule.DISK: "The disk is nearly full",
+    Rule.STUCK: "Part of the program stands still",
+}
+"""The headings of those sections."""
 
 
 class Severity(StrEnum):
@@ -41,22 +69,50 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AlertRules:
-    """The thresholds."""
+    """The thresholds. `bot.watch.rules` reads them from a file."""
 
     success_target: float = 0.98
     """What a job should reach; below it the summary says so."""
     success_alert: float = 0.95
     """Below it somebody is told."""
     minimum_sample: int = 20
-    """Settled items before a running job's rates are judged; a finished job's always are."""
+    """Settled items before a running job's rates are judged."""
+    luck: float = 0.0002
+    """A rate is no alert while a job that keeps the target misses as many at least this often by chance: 1 in
+    5,000. 9 of 100 are no luck, nor 5 of 20; one of three may be.
+    """
     refusal_alert: float = 0.05
     """A refusal rate above this is a spike, unless it is usual."""
     refusal_factor: float = 3.0
     """Where the usual rate is known: times the usual rate that make a spike."""
     overdue_factor: float = 1.0
     """Shares of the expected window after which a job is overdue."""
+    cost_drift: float = 0.10
+    """A price this share away from the list, or from what was usual, is not believed any more."""
+    cost_sample: int = 10
+    """Pictures of known cost before their price is judged."""
+    time_drift: float = 0.5
+    """Pictures that take this share longer than usual are worth a line."""
+    history: int = 20
+    """Earlier jobs of the same model and lane that say what is usual."""
+    history_least: int = 5
+    """With fewer nothing is usual."""
+    burn_fast: float = 10.0
+    """Misses of all jobs within `fast_window`, as times what the target allows, that are an alert; at a
+    target of 98% this is 20%.
+    """
+    burn_slow: float = 3.0
+    """Likewise within `slow_window`: 6%."""
+    fast_window: timedelta = timedelta(hours=1)
+    slow_window: timedelta = timedelta(hours=6)
+    burn_sample: int = 50
+    """Settled items in a window before it is judged."""
     expiry_warning: timedelta = timedelta(minutes=30)
     """Unfetched results that vanish within this time are worth waking somebody."""
+    disk_free_mb: int = 5_000
+    """Less free space than this is an alert; less than a fifth of it, an urgent one."""
+    off: tuple[str, ...] = ()
+    """Rules that are switched off, by name."""
     examples: int = 3
     """Rows named for each reason."""
     reasons: int = 4
@@ -70,6 +126,42 @@ class AlertRules:
             )
         if self.minimum_sample < 1:
             raise ValueError(f"minimum_sample is {self.minimum_sample}; use at least 1")
+        if not 0 < self.luck < 1:
+            raise ValueError(f"luck is {self.luck}; use a share between 0 and 1, such as 0.0002")
+        unknown = [name for name in self.off if name not in list(Rule)]
+        if unknown:
+            raise ValueError(f"there is no rule “{unknown[0]}” to switch off; rules are {', '.join(Rule)}")
+
+    def no_luck(self, missed: int, settled: int) -> bool:
+        """Whether a process that keeps the target would miss so many more rarely than `luck`."""
+        return luck(missed, settled, 1 - self.success_target) < self.luck
+
+
+@dataclass(frozen=True, slots=True)
+class Bars:
+    """A small chart: one bar for each figure, and a line that should not be passed."""
+
+    title: str
+    subtitle: str
+    bars: tuple[tuple[str, float], ...]
+    """What each bar is called, and its figure."""
+    line: float | None = None
+    """0: every bar is one to look at, and no line is drawn."""
+    line_says: str = ""
+    percent: bool = False
+    """Figures are shares."""
+    low_is_bad: bool = False
+    """Bars below the line are the ones to look at, not those above it."""
+
+    def to_json(self) -> dict[str, Any]:
+        """What is kept of it."""
+        names = ("title", "subtitle", "line", "line_says", "percent", "low_is_bad")
+        return {"bars": [list(bar) for bar in self.bars], **{name: getattr(self, name) for name in names}}
+
+    @classmethod
+    def of(cls, given: Mapping[str, Any]) -> Bars:
+        bars = tuple((str(name), float(figure)) for name, figure in given["bars"])
+        return cls(**{**given, "bars": bars})
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +175,9 @@ class Alert:
     headline: str
     details: tuple[str, ...] = ()
     what_to_do: tuple[str, ...] = ()
+    again: bool = False
+    """It can happen again: `key` is its subject, and each time has a key of its own."""
+    chart: Bars | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,29 +188,14 @@ class Recovery:
     headline: str
 
 
-def job_alerts(
-    facts: JobFacts, now: datetime, rules: AlertRules | None = None, open_keys: Collection[str] = ()
-) -> list[Alert]:
-    """What is wrong with one job at this moment, most pressing first.
-
-    `open_keys` are the incidents already told: a rate that hovers around its threshold stays one
-    incident until it is clearly better (see the rules' own functions).
-    """
-    rules = rules or AlertRules()
-    found = [
-        *_expiring(facts, now, rules),
-        _lost(facts),
-        _success_rate(facts, rules, open_keys),
-        _refusals(facts, rules, open_keys),
-        _deadline(facts, now),
-        _overdue(facts, now, rules),
-    ]
-    return [alert for alert in found if alert]
+def subject(key: str) -> str:
+    """What an incident is about, without the time that tells it from the next: what is muted."""
+    return key.partition("@")[0]
 
 
-def provider_alerts(paused: Iterable[PausedProvider], now: datetime) -> list[Alert]:
-    """One alert for each provider that waits for a person, however many jobs wait for it."""
-    return [_paused(provider, now) for provider in paused]
+def wanted(found: Iterable[Alert], rules: AlertRules) -> list[Alert]:
+    """Those whose rule is not switched off."""
+    return [alert for alert in found if alert.rule not in rules.off]
 
 
 def news(open_keys: Collection[str], found: Iterable[Alert]) -> list[Alert]:
@@ -166,198 +246,3 @@ def _reason_line(group: FailureGroup, most: int) -> str:
         if message:
             line += f" – “{message[:160]}”"
     return line + "."
-
-
-def _success_rate(facts: JobFacts, rules: AlertRules, open_keys: Collection[str]) -> Alert | None:
-    """Success under `success_alert`.
-
-    A running job is judged from `minimum_sample` settled items on; a finished one whatever its size. Once
-    told, the incident of a running job lasts until the rate is back at `success_target`.
-    """
-    tally, key = facts.tally, f"{Rule.SUCCESS_RATE}:{facts.job}"
-    rate = tally.success_rate
-    if rate is None or not tally.missed:
-        return None
-    if not tally.finished and tally.settled < rules.minimum_sample:
-        return None
-    told = key in open_keys and not tally.finished
-    if rate >= (rules.success_target if told else rules.success_alert):
-        return None
-    so_far = "" if tally.finished else " so far"
-    return Alert(
-        Rule.SUCCESS_RATE,
-        key,
-        Severity.CRITICAL if rate < 0.5 else Severity.WARNING,
-        f"{facts.title}: {tally.stored:,} of {count(tally.settled, 'picture')}{so_far} came out "
-        f"({percent(rate)}, alert under {whole_percent(rules.success_alert)})",
-        reason_lines(facts.failures, rules) + _doubt_lines(tally.in_doubt),
-        advice_lines(facts.failures, rules),
-    )
-
-
-def _doubt_lines(in_doubt: int) -> tuple[str, ...]:
-    if not in_doubt:
-        return ()
-    return (
-        f"{count(in_doubt, 'picture')}: sent, but the reply was lost and the provider cannot look it up.",
-    )
-
-
-def _refusals(facts: JobFacts, rules: AlertRules, open_keys: Collection[str]) -> Alert | None:
-    """A refusal rate above max(`refusal_alert`, `refusal_factor` x usual), with the sample that needs.
-
-    Needs `minimum_sample` settled items, finished or not: one refusal in ten is bad luck, not a spike, and
-    the success rate speaks for small jobs. Once told it lasts until the rate is at half the threshold.
-    """
-    tally, key = facts.tally, f"{Rule.REFUSALS}:{facts.job}"
-    rate = tally.refusal_rate
-    if rate is None or tally.settled - tally.duplicates < rules.minimum_sample:
-        return None
-    threshold = max(rules.refusal_alert, rules.refusal_factor * (facts.usual_refusal_rate or 0))
-    told = key in open_keys and not tally.finished
-    if rate <= (threshold / 2 if told else threshold):
-        return None
-    usual = (
-        f"usually {percent(facts.usual_refusal_rate)}"
-        if facts.usual_refusal_rate is not None
-        else f"alert over {whole_percent(threshold)}"
-    )
-    refused = [group for group in facts.failures if group.kind is FailureKind.CONTENT_POLICY]
-    return Alert(
-        Rule.REFUSALS,
-        key,
-        Severity.WARNING,
-        f"{facts.title}: content rules refused {count(tally.refused, 'picture')} "
-        f"of {tally.settled - tally.duplicates:,} ({percent(rate)}, {usual})",
-        reason_lines(refused, rules),
-        (
-            "Look for words the refused rows share; often one word in the template is the cause. Cancel what "
-            "still runs if the template has to change.",
-        ),
-    )
-
-
-def _overdue(facts: JobFacts, now: datetime, rules: AlertRules) -> Alert | None:
-    """Still running after `overdue_factor` x the window its plan promised."""
-    timing, tally = facts.timing, facts.tally
-    share = timing.share_of_window(now)
-    if tally.finished or timing.ended_at or share is None or share <= rules.overdue_factor:
-        return None
-    assert timing.window is not None, "a share of the window needs a window"
-    return Alert(
-        Rule.OVERDUE,
-        f"{Rule.OVERDUE}:{facts.job}",
-        Severity.WARNING,
-        f"{facts.title}: {duration(timing.overrun(now))} past its expected time, "
-        f"{count(tally.in_flight, 'picture')} still to come",
-        (f"Expected within {duration(timing.window)}, running for {duration(timing.elapsed(now))}.",),
-        (
-            "Nothing is lost: finished pictures keep arriving. If it is urgent, send the rest through the "
-            "live lane, or cancel it; what is already made is still delivered and billed.",
-        ),
-    )
-
-
-def _deadline(facts: JobFacts, now: datetime) -> Alert | None:
-    """The deadline has passed, or cannot be kept unless somebody acts now; one incident for each."""
-    deadline, tally = facts.deadline, facts.tally
-    if deadline is None or tally.finished or facts.timing.ended_at:
-        return None
-    key, when = f"{Rule.DEADLINE}:{facts.job}", f"{deadline.at:%a %d %b %H:%M} UTC"
-    left = count(tally.in_flight, "picture")
-    if now >= deadline.at:
-        said = f"{facts.title}: its deadline, {when}, has passed with {left} still to come"
-        go_on = "Nothing is lost: they keep arriving. Cancel what is of no use any more."
-        return Alert(Rule.DEADLINE, f"{key}:passed", Severity.WARNING, said, (), (go_on,))
-    if now >= deadline.rush_at and deadline.waits:
-        act = "Let it go on, or cancel it: it waits for a person."
-    elif now >= deadline.rush_at and deadline.movable and not deadline.approved:
-        act = (
-            "Approve the live lane for what the batch lane has not made: the whole job then costs "
-            f"{money(deadline.live_usd)} at most. Or do nothing, and it comes when it comes."
-            if deadline.live_usd is not None
-            else "Approve the live lane, whose price is not known, or do nothing, and it comes when it comes."
-        )
-    elif now + deadline.needs > deadline.at:
-        act = "Nothing makes it faster: expect it later, or cancel what is of no use any more."
-    else:
-        return None
-    return Alert(
-        Rule.DEADLINE,
-        key,
-        Severity.WARNING,
-        f"{facts.title}: will miss its deadline, {when}, with {left} still to come",
-        (f"The live lane would need about {duration(deadline.needs)} for them.",),
-        (act,),
-    )
-
-
-def _expiring(facts: JobFacts, now: datetime, rules: AlertRules) -> list[Alert]:
-    """Unfetched results that vanish within `expiry_warning`; one alert for each submission."""
-    alerts = []
-    for results in facts.expiring:
-        left = results.expires_at - now
-        if not results.items or left > rules.expiry_warning:
-            continue
-        when = f"in {duration(left)}" if left > timedelta() else "now: their time is over"
-        alerts.append(
-            Alert(
-                Rule.EXPIRING,
-                f"{Rule.EXPIRING}:{results.submission}",
-                Severity.CRITICAL,
-                f"{facts.title}: {count(results.items, 'paid picture')} at {results.provider} vanish {when}",
-                (f"Submission {results.submission}, kept there until {results.expires_at:%d %b %H:%M} UTC.",),
-                (
-                    "For the operator: check that this machine reaches the provider and has free disk space; "
-                    "fetching goes on by itself until the results are gone.",
-                ),
-            )
-        )
-    return alerts
-
-
-def _lost(facts: JobFacts) -> Alert | None:
-    """Results that could not be had; one alert for the job: what is asked for again may be lost again."""
-    if not facts.lost:
-        return None
-    pictures = sum(lost.items for lost in facts.lost)
-    providers = listed(sorted({lost.provider for lost in facts.lost}))
-    return Alert(
-        Rule.LOST_RESULTS,
-        f"{Rule.LOST_RESULTS}:{facts.job}",
-        Severity.CRITICAL,
-        f"{facts.title}: the results of {count(pictures, 'picture')} could not be had from {providers}",
-        (
-            "They may have been made and billed. They are asked for again in submissions of half the size, "
-            f"as often as the attempts allow. Last said: “{facts.lost[-1].said[:200]}”",
-        ),
-        (
-            "For the operator: check that this machine reaches the provider and has free disk space. If it "
-            "happens again, start such jobs with smaller submissions (`chunk=500`).",
-        ),
-    )
-
-
-def provider_key(provider: str, since: datetime) -> str:
-    """The key of a pause's incident: each pause is one."""
-    return f"{Rule.PROVIDER_PAUSED}:{provider}@{since:%Y%m%dT%H%M%S}"
-
-
-def _paused(paused: PausedProvider, now: datetime) -> Alert:
-    words = advice(paused.kind)
-    waiting = f"{count(paused.waiting, 'picture')} waiting, " if paused.waiting else ""
-    said, cause, what_to_do = "The provider said", words.cause, words.what_to_do
-    if paused.kind in (FailureKind.SERVER_ERROR, FailureKind.TIMEOUT):
-        said, cause = "Seen", "it does not do its work at present"
-        what_to_do = "Look at the provider's status page. It is tried again by itself, with a few pictures."
-    return Alert(
-        Rule.PROVIDER_PAUSED,
-        provider_key(paused.provider, paused.since),
-        Severity.CRITICAL,
-        f"{paused.provider} is paused: {cause}",
-        (f"{waiting}paused for {duration(now - paused.since)}. {said}: “{paused.message[:200]}”",),
-        (
-            f"For the operator: {what_to_do}",
-            "Nothing is lost meanwhile; the rows wait, or go to the next provider of their job's route.",
-        ),
-    )

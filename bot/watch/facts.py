@@ -104,6 +104,58 @@ class Quality:
 
 
 @dataclass(frozen=True, slots=True)
+class Lift:
+    """A value of one column whose rows are refused far more often than the others."""
+
+    column: str
+    value: str
+    refused: int
+    of: int
+    rest_refused: int
+    rest_of: int
+
+
+@dataclass(frozen=True, slots=True)
+class Refusals:
+    """What refusals have in common; gathered only where there are many."""
+
+    lift: Lift | None = None
+    values: tuple[tuple[str, float], ...] = ()
+    """The refusal rate by value of the column looked at, highest first, for a chart."""
+    template: str = ""
+    """The job's, shortened; empty where every row brings its own prompt."""
+    other_templates: float | None = None
+    """The refusal rate of earlier jobs of this model with other templates."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slower:
+    """Pictures take longer than those of earlier jobs of this model and lane did."""
+
+    each: timedelta
+    usual: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Disk:
+    """Room where the pictures are kept, in bytes."""
+
+    folder: str
+    free: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class StuckTick:
+    """A part of the program that does not come to a good end any more."""
+
+    name: str
+    lasts: timedelta
+    said: str = ""
+    """What it fails with; empty where a run hangs."""
+
+
+@dataclass(frozen=True, slots=True)
 class JobFacts:
     """All there is to know about one job at one moment."""
 
@@ -115,7 +167,9 @@ class JobFacts:
     quote: Quote | None = None
     deadline: Deadline | None = None
     usual_refusal_rate: float | None = None
-    """Over earlier jobs of the same kind; None without history."""
+    """Over earlier jobs of the same model and lane; None without history."""
+    refusals: Refusals | None = None
+    slower: Slower | None = None
     expiring: tuple[ExpiringResults, ...] = ()
     lost: tuple[LostResults, ...] = ()
     quality: Quality = Quality()

@@ -107,7 +107,7 @@ def test_it_is_told_once_and_in_the_words_of_a_person(tmp_path: Path) -> None:
         job = finish(ctx, mugs(ctx, tmp_path, 8))
         attend(ctx, ctx.clock())
         (told,) = [found for found in ctx.notices.incidents(job.id) if found.rule == "lost-results"]
-        assert "the results of 8 pictures could not be had from openai" in told.headline
+        assert "the results of 3 submissions could not be had from openai" in told.headline
         assert "may have been made and billed" in told.details[0]
         assert "half the size" in told.details[0]
         assert "chunk=500" in told.advice

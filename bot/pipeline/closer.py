@@ -1,0 +1,118 @@
+"""A closer look at a job that seems to be in trouble: what its refused rows share, and whether it is slow.
+
+It costs more than a count, so it is taken only where an alert needs it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from bot.intake.columns import variables_of
+from bot.intake.template import TemplateError, compile_template
+from bot.pipeline import incidents
+from bot.pipeline.incidents import Open
+from bot.pipeline.measuring import measure_of, times
+from bot.runtime import Context
+from bot.watch.alerts import Rule
+from bot.watch.chances import drift, usual
+from bot.watch.facts import JobFacts, Lift, Refusals, Slower
+from bot.watch.lift import Counted, lifting
+from bot.watch.measures import total
+from storage.measures import Piece
+from storage.records import Job
+
+COLUMNS = 12
+"""Columns of a sheet looked at, and the values of each."""
+VALUES = 50
+
+SHOWN = 8
+"""Values drawn in the chart."""
+
+TEMPLATE = 120
+"""Characters of a template that are shown."""
+
+
+def look(ctx: Context, job: Job, seen: JobFacts, known: Open, now: datetime) -> JobFacts:
+    """The facts with what alerts about refusals and lateness say beside the counts."""
+    seen = _refused(ctx, job, seen, known, now)
+    share, rules = seen.timing.share_of_window(now), ctx.policy.rules
+    if share is None or share <= rules.overdue_factor or seen.tally.finished:
+        return seen
+    if incidents.stale(known.get(f"{Rule.OVERDUE}:{job.id}"), now):
+        return replace(seen, slower=_slower(ctx, job, now))
+    return seen
+
+
+def _refused(ctx: Context, job: Job, seen: JobFacts, known: Open, now: datetime) -> JobFacts:
+    rules, tally = ctx.policy.rules, seen.tally
+    rate, asked = tally.refusal_rate, tally.sent
+    if rate is None or rate <= rules.refusal_alert / 2 or asked < rules.minimum_sample:
+        return seen
+    began = job.started_at or job.created_at
+    past = ctx.queries.past(job.provider, job.model, job.lane, began, rules.history)
+    earlier = total(measure_of(piece) for piece in past)
+    known_rate = earlier.refusal_rate if earlier.asked >= rules.minimum_sample else None
+    seen = replace(seen, usual_refusal_rate=known_rate)
+    if not incidents.stale(known.get(f"{Rule.REFUSALS}:{job.id}"), now):
+        return seen
+    columns = {column: _counted(ctx, job, column) for column in _columns(job)}
+    lift = lifting(columns, asked, tally.refused)
+    return replace(seen, refusals=_shared(ctx, job, lift, columns, past))
+
+
+def _shared(
+    ctx: Context, job: Job, lift: Lift | None, columns: Mapping[str, Counted], past: Sequence[Piece]
+) -> Refusals:
+    template = " ".join(str(job.spec.get("template") or "").split())
+    shown = template if len(template) <= TEMPLATE else f"{template[: TEMPLATE - 1]}…"
+    if lift is None:
+        return Refusals(template=shown, other_templates=_others(ctx, job, past))
+    rates = [(value or "(empty)", hits / of) for value, of, hits in columns[lift.column] if of]
+    rates.sort(key=lambda entry: -entry[1])
+    return Refusals(lift, tuple(rates[:SHOWN]), shown)
+
+
+def _others(ctx: Context, job: Job, past: Sequence[Piece]) -> float | None:
+    """The refusal rate of these earlier jobs as far as they had another template."""
+    mine = job.spec.get("template")
+    others = []
+    for piece in past:
+        earlier = ctx.queries.job(piece.job_id)
+        if earlier is not None and earlier.spec.get("template") != mine:
+            others.append(measure_of(piece))
+    found = total(others)
+    return found.refusal_rate if found.asked >= ctx.policy.rules.minimum_sample else None
+
+
+def _columns(job: Job) -> list[str]:
+    """The columns that the prompts are made of; all of them where that cannot be told."""
+    template, mapping = job.spec.get("template"), job.spec.get("mapping") or {}
+    if not template:
+        return list(job.columns)[:COLUMNS]
+    known = variables_of(job.columns)
+    try:
+        names = sorted(compile_template(template, job.columns, mapping).variables)
+    except TemplateError:
+        return list(job.columns)[:COLUMNS]
+    found = [str(mapping.get(name) or known.get(name, "")) for name in names]
+    return [column for column in found if column in job.columns][:COLUMNS]
+
+
+def _counted(ctx: Context, job: Job, column: str) -> Counted:
+    return [(seen.value, seen.settled, seen.refused) for seen in ctx.queries.by_value(job.id, column, VALUES)]
+
+
+def _slower(ctx: Context, job: Job, now: datetime) -> Slower | None:
+    """Pictures of this job take longer than they did in earlier jobs of its model and lane."""
+    rules = ctx.policy.rules
+    mine = [piece for piece in ctx.queries.pieces([job.id]) if piece.model == job.model]
+    taken = total(measure_of(piece) for piece in mine).mean_time
+    known = usual(
+        times(ctx.queries.past(job.provider, job.model, job.lane, now, rules.history), 1), rules.history_least
+    )
+    if taken is None or known is None:
+        return None
+    off = drift(taken.total_seconds(), known, rules.time_drift)
+    return Slower(taken, timedelta(seconds=known.middle)) if off is not None and off > 0 else None
