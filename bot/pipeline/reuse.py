@@ -12,13 +12,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
+from bot.pipeline import prices
 from bot.pipeline.making import Making
 from bot.pipeline.plan import PLAN, Plan, PlanError, of_plan, window_of
 from bot.pipeline.pricing import relaned
 from bot.runtime import Context
 from bot.watch.words import count
 from providers.base import Lane, Size
-from providers.catalogue import ModelCard
+from providers.catalogue import Cards, ModelCard
 from storage.records import Item, Job
 from storage.reusing import Place, Reuse
 from storage.states import ItemState
@@ -137,11 +138,11 @@ def _replanned(
     ctx: Context, job: Job, plan: Plan, reused: Collection[int]
 ) -> tuple[Plan, Mapping[str, object]]:
     """The plan if these are reused, and the job's columns that say so."""
-    cards = {name: provider.models for name, provider in ctx.providers.items()}
+    cards = prices.cards(ctx)
     making = Making(cards, ctx.policy, job.spec.get("chunk"))
     default: ModelCard | None = None
     for item in ctx.queries.items(job.id, [ItemState.PLANNED]):
-        card = _card(ctx, item)
+        card = _card(cards, item)
         default = default or card
         if item.duplicate_of is None and item.number not in reused:
             making.add(item, card, Size.parse(item.made_size))
@@ -168,10 +169,10 @@ def _price(
     if not numbers:
         return {}
     saved = dict.fromkeys(lanes, Decimal(0))
-    wanted = sorted(numbers)
+    cards, wanted = prices.cards(ctx), sorted(numbers)
     for start in range(0, len(wanted), AT_A_TIME):
         for item in ctx.queries.items_by_number(job_id, wanted[start : start + AT_A_TIME]):
-            card = _card(ctx, item)
+            card = _card(cards, item)
             for lane in list(saved):
                 price = relaned(card, item, lane).quoted_high
                 if price is None:
@@ -180,9 +181,8 @@ def _price(
     return saved
 
 
-def _card(ctx: Context, item: Item) -> ModelCard:
-    provider = ctx.providers.get(item.provider)
-    card = provider.models.get(item.model) if provider else None
+def _card(cards: Cards, item: Item) -> ModelCard:
+    card = cards.get(item.provider, {}).get(item.model)
     if card is None:
         raise PlanError(f"{item.model} of {item.provider} is not set up any more; hand the sheet in again")
     return card

@@ -44,18 +44,19 @@ def _success_rate(facts: JobFacts, rules: AlertRules, open_keys: Collection[str]
     rate, told = tally.success_rate, key in open_keys
     if rate is None or not tally.missed:
         return None
-    if not told and not tally.finished and tally.settled < rules.minimum_sample:
+    settled = tally.settled - tally.reused
+    if not told and not tally.finished and settled < rules.minimum_sample:
         return None
     if rate >= (rules.success_target if told and not tally.finished else rules.success_alert):
         return None
-    if not told and not rules.no_luck(tally.missed, tally.settled - tally.reused):
+    if not told and not rules.no_luck(tally.missed, settled):
         return None
     so_far = "" if tally.finished else " so far"
     return Alert(
         Rule.SUCCESS_RATE,
         key,
         Severity.CRITICAL if rate < 0.5 else Severity.WARNING,
-        f"{facts.title}: {tally.stored:,} of {count(tally.settled, 'picture')}{so_far} came out "
+        f"{facts.title}: {tally.stored - tally.reused:,} of {count(settled, 'picture')}{so_far} came out "
         f"({percent(rate)}, alert under {whole_percent(rules.success_alert)})",
         _projected(tally) + reason_lines(facts.failures, rules) + _doubt_lines(tally.in_doubt),
         advice_lines(facts.failures, rules),
