@@ -137,7 +137,7 @@ def _quality(quality: Quality) -> str:
 
 def _duplicates(tally: Tally) -> str:
     said = []
-    if tally.duplicates:
+    if tally.duplicates and tally.finished:  # before that not all of them are copied, nor all others paid
         saved = duplicates_saved_usd(tally)
         about = f", which saved about {money(saved)}" if saved else ""
         copied = count(tally.duplicates, "duplicate was", "duplicates were")

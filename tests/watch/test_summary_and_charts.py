@@ -107,6 +107,13 @@ def test_duplicates_and_retries_are_told_with_what_they_saved_and_cost() -> None
     assert summary.retries == "9 retries; 90.0% came out at the first try."
 
 
+def test_what_duplicates_save_is_said_when_all_are_copied() -> None:
+    tally = Tally(58, stored=6, duplicates=3, in_flight=52, spent_usd=Decimal("0.32"))
+    assert told(tally).duplicates == "", (
+        "of six pictures three would be counted as copies, and the saving doubled"
+    )
+
+
 def test_what_is_not_a_failure_is_told_apart() -> None:
     tally = Tally(100, stored=80, in_flight=5, cancelled=10, in_doubt=5)
     assert told(tally).others == (
