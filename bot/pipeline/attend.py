@@ -53,7 +53,7 @@ def _attend_job(ctx: Context, job: Job, known: Open, now: datetime) -> int:
     found = job_alerts(seen, now, rules, known)
     mine = [one for one in known.values() if one.job_id == job.id and one.rule != Rule.REROUTED]
     incidents.close_others(ctx, mine, found, now)
-    return incidents.keep(ctx, found, known, now, job.id, last=job.finished_at is not None)
+    return incidents.keep(ctx, found, known, now, job.id, ended=job.finished_at)
 
 
 def _attend_providers(ctx: Context, known: Open, now: datetime) -> int:

@@ -40,7 +40,7 @@ def look(ctx: Context, job: Job, seen: JobFacts, known: Open, now: datetime) -> 
     share, rules = seen.timing.share_of_window(now), ctx.policy.rules
     if share is None or share <= rules.overdue_factor or seen.tally.finished:
         return seen
-    if incidents.stale(known.get(f"{Rule.OVERDUE}:{job.id}"), now):
+    if incidents.due(known.get(f"{Rule.OVERDUE}:{job.id}"), now):
         return replace(seen, slower=_slower(ctx, job, now))
     return seen
 
@@ -55,7 +55,7 @@ def _refused(ctx: Context, job: Job, seen: JobFacts, known: Open, now: datetime)
     earlier = total(measure_of(piece) for piece in past)
     known_rate = earlier.refusal_rate if earlier.asked >= rules.minimum_sample else None
     seen = replace(seen, usual_refusal_rate=known_rate)
-    if not incidents.stale(known.get(f"{Rule.REFUSALS}:{job.id}"), now):
+    if not incidents.due(known.get(f"{Rule.REFUSALS}:{job.id}"), now, job.finished_at):
         return seen
     columns = {column: _counted(ctx, job, column) for column in _columns(job)}
     lift = lifting(columns, asked, tally.refused)

@@ -28,9 +28,12 @@ def told(alert_key: str, known: Open) -> Incident | None:
     return next((incident for key, incident in known.items() if subject(key) == alert_key), None)
 
 
-def stale(incident: Incident | None, now: datetime) -> bool:
-    """Whether what is said may be said anew: nothing is, or it was a while ago."""
-    return incident is None or now - (incident.changed_at or incident.opened_at) >= REFRESH
+def due(incident: Incident | None, now: datetime, ended: datetime | None = None) -> bool:
+    """Whether what is said is to be said anew: nothing is, it was a while ago, or it was before the end."""
+    if incident is None:
+        return True
+    said = incident.changed_at or incident.opened_at
+    return now - said >= REFRESH or (ended is not None and said < ended)
 
 
 def keep(
@@ -40,17 +43,17 @@ def keep(
     now: datetime,
     job_id: str | None = None,
     *,
-    last: bool = False,
+    ended: datetime | None = None,
 ) -> int:
     """Open what is news, bring up to date what is known; how many were opened.
 
-    `last`: the words will not change any more, so that they are written at once.
+    `ended`: when what they are about came to its end: the last words are written at once.
     """
     opened = 0
     for alert in found:
         before = told(alert.key, known)
         if before is not None:
-            _bring_up_to_date(ctx, before, alert, now, at_once=last)
+            _bring_up_to_date(ctx, before, alert, now, ended)
             continue
         chart = alert.chart.to_json() if alert.chart is not None else None
         key = f"{alert.key}@{now:%Y%m%dT%H%M%S}" if alert.again else alert.key
@@ -69,12 +72,16 @@ def close_others(ctx: Context, mine: Collection[Incident], found: Iterable[Alert
     return sum(ctx.notices.close_incident(one.key, now) for one in over)
 
 
-def _bring_up_to_date(ctx: Context, before: Incident, alert: Alert, now: datetime, *, at_once: bool) -> None:
-    words = _words(alert)
-    same = all(getattr(before, name) == value for name, value in words.items())
-    worse = before.severity != alert.severity.value
-    if not same and (at_once or worse or stale(before, now)):
-        ctx.notices.change_incident(before.key, now, **words)
+def _bring_up_to_date(
+    ctx: Context, before: Incident, alert: Alert, now: datetime, ended: datetime | None
+) -> None:
+    if due(before, now, ended):
+        words = _words(alert)
+        if before.chart is None and alert.chart is not None:
+            words["chart"] = alert.chart.to_json()
+        same = all(getattr(before, name) == value for name, value in words.items())
+        if not same or due(before, before.opened_at, ended):
+            ctx.notices.change_incident(before.key, now, **words)
 
 
 def _words(alert: Alert) -> dict[str, Any]:

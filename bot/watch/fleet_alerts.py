@@ -61,9 +61,10 @@ def fleet_alert(fleet: Fleet, rules: AlertRules, *, told: bool = False) -> Alert
     """Misses of many jobs at once: one incident, whichever window sees it.
 
     Fast: burn >= `burn_fast` over `fast_window` and over its last twelfth. Slow: likewise. Each needs
-    `burn_sample` settled pictures in its window, and more misses than luck brings. One job that has four
-    fifths of the misses is told by its own alert. Once told, it lasts until both windows are under half of
-    their thresholds or their last twelfths are on target.
+    `burn_sample` settled pictures in its window, and more misses in the last twelfth than luck brings: one
+    miss long after an outage is no news. One job that has four fifths of the misses is told by its own
+    alert. Once told, it lasts until both windows are under half of their thresholds or their last twelfths
+    are on target.
     """
     burning = [
         (window, most)
@@ -85,7 +86,7 @@ def _burns(fleet: Fleet, rules: AlertRules, window: timedelta, most: float, *, t
         return seen.number > 0 and seen.missed_share >= most / 2 * allowed and not recovered
     if seen.number < rules.burn_sample or seen.missed_share < most * allowed:
         return False
-    if lately.missed_share < most * allowed or not rules.no_luck(seen.missed, seen.number):
+    if lately.missed_share < most * allowed or not rules.no_luck(lately.missed, lately.number):
         return False
     worst = fleet.jobs.get(window, ())
     return not worst or worst[0][2].missed < ONE_JOB * seen.missed
