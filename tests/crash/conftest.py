@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import multiprocessing
+from collections.abc import Callable
 from multiprocessing.context import ForkServerContext
-from pathlib import Path
 from typing import Any
 
 import pytest
-
-from tests.crash import child
 
 
 @pytest.fixture(scope="session")
@@ -20,9 +18,9 @@ def forks() -> ForkServerContext:
     return context
 
 
-def live_and_die(context: Any, answer: Path, arguments: dict[str, Any]) -> int:
+def live_and_die(context: Any, target: Callable[..., None], *arguments: Any) -> int:
     """Run one child; its exit code (minus the signal's number if it was killed)."""
-    process = context.Process(target=child.main, args=(arguments, str(answer)))
+    process = context.Process(target=target, args=arguments)
     process.start()
     process.join(60)
     if process.exitcode is None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from providers.simulators.faults import Faults
 from providers.simulators.openai import OpenAISimulator
+from tests.crash import child
 from tests.crash.conftest import live_and_die
 from tests.parts import sheet
 
@@ -38,12 +39,12 @@ def kill_everywhere(forks: Any, tmp_path: Path, lane: str) -> str:
                 "die_at": point,
             }
             answer = tmp_path / "answer.json"
-            code = live_and_die(forks, answer, arguments)
+            code = live_and_die(forks, child.main, arguments, str(answer))
             runs += 1
             if code == 0:
                 break
             assert code == -signal.SIGKILL
-            assert live_and_die(forks, answer, {**arguments, "die_at": None}) == 0
+            assert live_and_die(forks, child.main, {**arguments, "die_at": None}, str(answer)) == 0
             runs += 1
             proof = json.loads(answer.read_text())
             in_doubt += proof["in_doubt"]

@@ -12,6 +12,7 @@ import pytest
 
 from bot.workspace.person import Person
 from bot.workspace.server import ADMIN, Workspace
+from tests.crash import child
 from tests.crash.conftest import live_and_die
 from tests.parts import sheet
 
@@ -40,10 +41,10 @@ def test_killed_at_every_effect_nothing_is_announced_twice(
                 "slack": (workspace.api_url, workspace.bot_token, channel),
             }
             answer = tmp_path / "answer.json"
-            code = live_and_die(forks, answer, arguments)
+            code = live_and_die(forks, child.main, arguments, str(answer))
             if code != 0:
                 assert code == -signal.SIGKILL
-                assert live_and_die(forks, answer, {**arguments, "die_at": None}) == 0
+                assert live_and_die(forks, child.main, {**arguments, "die_at": None}, str(answer)) == 0
             proof = json.loads(answer.read_text())
             with Person(workspace.url, ADMIN) as person:
                 said = thread_of(person, channel, len(proof["announcements"]))

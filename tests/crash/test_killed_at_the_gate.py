@@ -17,6 +17,7 @@ from providers.drawing import draw
 from providers.simulators import openai_images
 from providers.simulators.faults import Faults
 from providers.simulators.openai import OpenAISimulator
+from tests.crash import child
 from tests.crash.conftest import live_and_die
 from tests.parts import sheet
 
@@ -72,7 +73,7 @@ def life(
     vendor = ("openai", simulator.base_url, simulator.key)
     folder, answer = str(tmp_path / name), tmp_path / "answer.json"
     run = {"folder": folder, "vendor": vendor, "sheet": str(path), "lane": "batch", "gate": True}
-    code = live_and_die(forks, answer, {**run, "die_at": die_at})
+    code = live_and_die(forks, child.main, {**run, "die_at": die_at}, str(answer))
     if die_at is not None and code == -signal.SIGKILL:
         return {}
     assert code == 0

@@ -18,6 +18,7 @@ from bot.pipeline.rounds import STAGES
 from bot.runtime import now
 from storage.states import JobState
 from tests.crash.child import Effects, instrument
+from tests.crash.conftest import live_and_die
 from tests.parts import QUICK, TestClock, make_context, run_to_end, sheet, started
 
 MADE = [[1, "stored", "replaced"], [2, "stored", "unreviewed"]]
@@ -52,17 +53,6 @@ def live(folder: str, job_id: str, die_at: int | None, answer: str) -> None:
     Path(answer).write_text(json.dumps(proof), encoding="utf-8")
 
 
-def run(forks: Any, *arguments: Any) -> int:
-    process = forks.Process(target=live, args=arguments)
-    process.start()
-    process.join(60)
-    if process.exitcode is None:
-        process.kill()
-        process.join()
-        raise AssertionError("a child hung")
-    return int(process.exitcode)
-
-
 @pytest.mark.crash
 @pytest.mark.timeout(600)
 def test_killed_at_every_effect_a_redo_makes_one_version(
@@ -76,10 +66,10 @@ def test_killed_at_every_effect_a_redo_makes_one_version(
         point += 1
         folder = tmp_path / f"redo-{point}"
         shutil.copytree(tmp_path / "finished", folder)
-        code = run(forks, str(folder), job.id, point, str(answer))
+        code = live_and_die(forks, live, str(folder), job.id, point, str(answer))
         if code != 0:
             assert code == -signal.SIGKILL
-            assert run(forks, str(folder), job.id, None, str(answer)) == 0
+            assert live_and_die(forks, live, str(folder), job.id, None, str(answer)) == 0
         proof = json.loads(answer.read_text())
         where = f"killed at effect {point}: {proof}"
         assert proof["holds"], where

@@ -21,6 +21,7 @@ from bot.pipeline.start import start
 from storage.budgets import Budget, BudgetKind
 from storage.states import LIVING_JOBS, JobState
 from tests.crash.child import Effects, instrument
+from tests.crash.conftest import live_and_die
 from tests.parts import QUICK, START, TestClock, make_context, planned, sheet
 from tests.priced import PaidSketch
 
@@ -65,17 +66,6 @@ def live(folder: str, jobs: tuple[str, str], die_at: int | None, answer: str) ->
     Path(answer).write_text(json.dumps(proof), encoding="utf-8")
 
 
-def run(forks: Any, *arguments: Any) -> int:
-    process = forks.Process(target=live, args=arguments)
-    process.start()
-    process.join(60)
-    if process.exitcode is None:
-        process.kill()
-        process.join()
-        raise AssertionError("a child hung")
-    return int(process.exitcode)
-
-
 @pytest.mark.crash
 @pytest.mark.timeout(600)
 def test_killed_anywhere_nothing_is_spent_beyond_a_budget_and_nothing_stays_reserved(
@@ -91,10 +81,10 @@ def test_killed_anywhere_nothing_is_spent_beyond_a_budget_and_nothing_stays_rese
         point += 1
         folder = tmp_path / f"reserve-{point}"
         shutil.copytree(tmp_path / "planned", folder)
-        code = run(forks, str(folder), tuple(two), point, str(answer))
+        code = live_and_die(forks, live, str(folder), tuple(two), point, str(answer))
         if code != 0:
             assert code == -signal.SIGKILL, f"the child failed at effect {point}"
-            assert run(forks, str(folder), tuple(two), None, str(answer)) == 0
+            assert live_and_die(forks, live, str(folder), tuple(two), None, str(answer)) == 0
         proof = json.loads(answer.read_text(encoding="utf-8"))
         assert Decimal(proof["most"]) <= MONTH.usd, (point, proof)
         assert Decimal(proof["reserved"]) == 0, (point, proof)

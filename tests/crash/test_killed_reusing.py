@@ -27,6 +27,7 @@ from storage.records import Job
 from storage.reviews import Pick
 from storage.states import JobState, ReviewEvent
 from tests.crash.child import Effects, instrument
+from tests.crash.conftest import live_and_die
 from tests.parts import QUICK, TestClock, make_context, planned, run_to_end, sheet, started
 
 PROMPTS = [{"prompt": "a red mug"}, {"prompt": "a blue mug"}, {"prompt": "a green mug"}]
@@ -90,17 +91,6 @@ def live(folder: str, job_id: str, deed: str, die_at: int | None, answer: str) -
     Path(answer).write_text(json.dumps(proof), encoding="utf-8")
 
 
-def run(forks: Any, *arguments: Any) -> int:
-    process = forks.Process(target=live, args=arguments)
-    process.start()
-    process.join(60)
-    if process.exitcode is None:
-        process.kill()
-        process.join()
-        raise AssertionError("a child hung")
-    return int(process.exitcode)
-
-
 @pytest.mark.crash
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("deed", list(DEEDS))
@@ -118,10 +108,10 @@ def test_killed_at_every_effect_files_and_rows_agree_in_the_end(
         point += 1
         folder = tmp_path / f"{deed}-{point}"
         shutil.copytree(tmp_path / "before", folder)
-        code = run(forks, str(folder), job.id, deed, point, str(answer))
+        code = live_and_die(forks, live, str(folder), job.id, deed, point, str(answer))
         if code != 0:
             assert code == -signal.SIGKILL
-            assert run(forks, str(folder), job.id, deed, None, str(answer)) == 0
+            assert live_and_die(forks, live, str(folder), job.id, deed, None, str(answer)) == 0
         proof = json.loads(answer.read_text())
         where = f"killed at effect {point}: {proof}"
         assert proof["holds"], where

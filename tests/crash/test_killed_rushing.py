@@ -15,6 +15,7 @@ import pytest
 from bot.runtime import now
 from providers.simulators.faults import Faults
 from providers.simulators.openai import OpenAISimulator
+from tests.crash import child
 from tests.crash.conftest import live_and_die
 from tests.parts import sheet
 
@@ -46,11 +47,11 @@ def test_killed_at_every_effect_of_a_rush_no_picture_is_paid_in_both_lanes(
             }
             answer = tmp_path / "answer.json"
             paid_before = len(simulator.billed)
-            code = live_and_die(forks, answer, arguments)
+            code = live_and_die(forks, child.main, arguments, str(answer))
             ended = code == 0
             if not ended:
                 assert code == -signal.SIGKILL
-                assert live_and_die(forks, answer, {**arguments, "die_at": None}) == 0
+                assert live_and_die(forks, child.main, {**arguments, "die_at": None}, str(answer)) == 0
             runs += 2 - ended
             proof = json.loads(answer.read_text())
             billed = simulator.billed[paid_before:]

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
-from typing import Any
 
 import pytest
 from slack_sdk import WebClient
@@ -23,6 +22,7 @@ from bot.slack.inbox import work_inbox
 from bot.workspace.server import Workspace
 from storage.states import JobState
 from tests.crash.child import Effects, instrument
+from tests.crash.conftest import live_and_die
 from tests.parts import QUICK, TestClock, make_context, sheet
 
 DAYS = 2
@@ -87,17 +87,6 @@ def settled(ctx: Context, at: datetime) -> bool:
     )
 
 
-def run(forks: Any, arguments: tuple[Any, ...]) -> int:
-    process = forks.Process(target=live, args=arguments)
-    process.start()
-    process.join(60)
-    if process.exitcode is None:
-        process.kill()
-        process.join()
-        raise AssertionError("a child hung")
-    return int(process.exitcode)
-
-
 @pytest.mark.crash
 @pytest.mark.timeout(900)
 def test_killed_at_every_effect_each_time_is_run_once(
@@ -111,10 +100,10 @@ def test_killed_at_every_effect_each_time_is_run_once(
             point += 1
             folder = tmp_path / f"run-{point}"
             first = begin(folder, path, workspace.channel_id("campaigns")).isoformat()
-            code = run(forks, (str(folder), slack, first, point, str(answer)))
+            code = live_and_die(forks, live, str(folder), slack, first, point, str(answer))
             if code != 0:
                 assert code == -signal.SIGKILL
-                assert run(forks, (str(folder), slack, first, None, str(answer))) == 0
+                assert live_and_die(forks, live, str(folder), slack, first, None, str(answer)) == 0
             proof = json.loads(answer.read_text())
             where = f"killed at effect {point}: {proof}"
             assert len(proof["titles"]) == len(set(proof["titles"])) == DAYS, where

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from providers.simulators.xai import XAISimulator
+from tests.crash import child
 from tests.crash.conftest import live_and_die
 from tests.parts import sheet
 
@@ -40,11 +41,11 @@ def test_killed_at_every_effect_no_variant_is_lost_and_none_paid_twice(
             }
             paid_before = len(simulator.billed)
             answer = tmp_path / "answer.json"
-            code = live_and_die(forks, answer, arguments)
+            code = live_and_die(forks, child.main, arguments, str(answer))
             if code == 0:
                 break
             assert code == -signal.SIGKILL
-            assert live_and_die(forks, answer, {**arguments, "die_at": None}) == 0
+            assert live_and_die(forks, child.main, {**arguments, "die_at": None}, str(answer)) == 0
             proof = json.loads(answer.read_text())
             where = f"killed at effect {point}: {proof}"
             assert proof["holds"], where
