@@ -10,6 +10,9 @@ from bot.watch.alerts import Alert, AlertRules, Bars, Rule, Severity
 from bot.watch.chances import drift, usual
 from bot.watch.words import count, unit_price, whole_percent
 
+SHOWN = 8
+"""Earlier jobs drawn in the chart."""
+
 
 @dataclass(frozen=True, slots=True)
 class Charged:
@@ -99,10 +102,10 @@ def price_alert(found: Charged, rules: AlertRules, *, told: bool = False) -> Ale
 
 
 def _course(found: Charged, rules: AlertRules) -> Bars | None:
-    past = list(reversed(found.past[: rules.history]))
+    past = list(reversed(found.past[: min(rules.history, SHOWN)]))
     if not past:
         return None
-    bars = [(f"-{len(past) - place}", ratio) for place, ratio in enumerate(past)]
+    bars = [(f"{len(past) - place} before", ratio) for place, ratio in enumerate(past)]
     return Bars(
         f"{found.provider}/{found.model}: cost against the price table",
         f"Earlier batches, newest last, and now ({found.lane} lane)",
