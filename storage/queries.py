@@ -40,8 +40,6 @@ class FailureGroup:
     kind: str
     code: str
     count: int
-    example_row: int
-    example_reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +47,6 @@ class Clock:
     """When a job's items were answered, for times and rates."""
 
     first_sent: datetime | None
-    last_stored: datetime | None
     mean_seconds: float | None
     """From sending to answer, over attempts that made a picture."""
 
@@ -126,11 +123,6 @@ class Queries(
             query = query.where(ITEM.c.state.in_(list(states)))
         return self._pages(Item, query, ITEM.c.number, limit)
 
-    def items_of_rows(self, job_id: str, first: int, last: int) -> Sequence[Item]:
-        """The items of rows `first` to `last`, by row and variant."""
-        query = select(ITEM).where(ITEM.c.job_id == job_id, ITEM.c.row.between(first, last))
-        return self._all(Item, query.order_by(ITEM.c.row, ITEM.c.number))
-
     def due_items(
         self, job_id: str, state: ItemState, now: datetime, limit: int, after: int = 0
     ) -> Sequence[Item]:
@@ -204,8 +196,6 @@ class Queries(
                 func.coalesce(ITEM.c.failure_kind, "unknown"),
                 func.coalesce(ITEM.c.failure_code, ""),
                 func.count(),
-                func.min(ITEM.c.row),
-                func.min(ITEM.c.reason),
             )
             .where(ITEM.c.job_id == job_id, ITEM.c.state.in_(ended), ITEM.c.review != ReviewState.REPLACED)
             .group_by(ITEM.c.state, ITEM.c.failure_kind, ITEM.c.failure_code)
@@ -213,8 +203,8 @@ class Queries(
         )
         with self._reading() as c:
             return [
-                FailureGroup(ItemState(state), kind, code, count, row, reason or "")
-                for state, kind, code, count, row, reason in c.execute(query)
+                FailureGroup(ItemState(state), kind, code, count)
+                for state, kind, code, count in c.execute(query)
             ]
 
     def examples(self, job_id: str, kind: str, limit: int) -> Sequence[Item]:
@@ -432,9 +422,6 @@ class Queries(
 
     def clock(self, job_id: str) -> Clock:
         sent = select(func.min(ATTEMPT.c.sent_at)).where(ATTEMPT.c.job_id == job_id)
-        stored = select(func.max(ITEM.c.moved_at)).where(
-            ITEM.c.job_id == job_id, ITEM.c.state == ItemState.STORED
-        )
         spans = (
             select(SUBMISSION.c.sent_at, SUBMISSION.c.ended_at, SUBMISSION.c.completed)
             .where(SUBMISSION.c.job_id == job_id, SUBMISSION.c.completed > 0)
@@ -446,6 +433,5 @@ class Queries(
             seconds = sum((end - start).total_seconds() * completed for start, end, completed in ended)
             return Clock(
                 first_sent=c.execute(sent).scalar_one(),
-                last_stored=c.execute(stored).scalar_one(),
                 mean_seconds=seconds / pictures if pictures else None,
             )

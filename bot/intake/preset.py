@@ -42,7 +42,6 @@ class Defaults:
 
 
 _DEFAULTS = TypeAdapter(Defaults)
-CHANGES = TypeAdapter(Changes)
 """For options written down beside a form."""
 
 

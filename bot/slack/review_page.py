@@ -31,7 +31,7 @@ KEEP = "review_keep"
 CARDS, PICTURES = 10, 6
 """Pictures on a page: as many as a carousel holds (docs), or as many as one scrolls through."""
 
-TITLE, SUBTITLE, BODY, SUBTEXT = 90, 70, 120, 150
+TITLE, SUBTITLE, BODY = 90, 70, 120
 """Characters on a card: ten of them with their alternative texts stay within one message."""
 
 MODELS = 20

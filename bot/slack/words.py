@@ -90,10 +90,6 @@ def by_when(at: datetime, now: datetime, zone: tzinfo | None) -> str:
     return f"by {day}{local:%H:%M}{'' if zone else ' UTC'}"
 
 
-def usual_time(quote: LaneQuote) -> str:
-    return f"usually about {duration(timedelta(seconds=max(1, quote.seconds)))}"
-
-
 def each(card: ModelCard) -> str:
     """What one picture of default size costs in each lane."""
     said = []

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import io
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
-from PIL import Image
 
-from bot.watch.charts import Moment, timeline_chart
 from bot.watch.facts import Example, FailureGroup, JobFacts, Quote
 from bot.watch.rates import Tally, Timing
 from bot.watch.summary import Summary, summarise
@@ -124,36 +121,3 @@ def test_what_is_not_a_failure_is_told_apart() -> None:
 def test_a_clean_job_has_no_empty_lines_and_nothing_to_do() -> None:
     summary = told(Tally(100, stored=100, first_try=100, spent_usd=Decimal("4")))
     assert summary.lines == ("Cost $4.00, $0.04 a picture.", "Took 3 h 5 min.")
-
-
-def opened(content: bytes) -> Image.Image:
-    image = Image.open(io.BytesIO(content))
-    image.load()
-    assert image.format == "PNG"
-    return image.convert("RGB")
-
-
-def test_the_timeline_rises_with_the_pictures_and_marks_the_expected_time() -> None:
-    moments = [Moment(START + timedelta(hours=1), 50), Moment(START + timedelta(hours=2), 100, 3)]
-    timing = Timing(START, window=timedelta(hours=2))
-    image = opened(timeline_chart(moments, title="Chairs", requested=100, timing=timing))
-    half_way = 90 + round(874 / 1.03 / 2)
-    line = [y for y in range(105, 360) if image.getpixel((half_way, y)) == GREEN]
-    assert line
-    assert abs(sum(line) / len(line) - (110 + 356) / 2) < 4, "50 of 100 at half height"
-    dark = [x for x in range(900, 964) if max(image.getpixel((x, 200))) < 200]
-    assert dark
-    assert abs(sum(dark) / len(dark) - (90 + 874 / 1.03)) < 2
-
-
-@pytest.mark.parametrize("span", [timedelta(seconds=1), timedelta(minutes=7), timedelta(days=40)])
-def test_a_timeline_of_any_length_can_be_drawn(span: timedelta) -> None:
-    assert (
-        opened(timeline_chart([Moment(START + span, 0)], title="", requested=0, timing=Timing(START))).width
-        == 1000
-    )
-
-
-def test_a_timeline_without_moments_is_refused() -> None:
-    with pytest.raises(ValueError, match="at least one moment"):
-        timeline_chart([], title="", requested=1, timing=Timing(START))
