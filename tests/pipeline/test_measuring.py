@@ -16,6 +16,10 @@ from storage.states import ItemState, ReviewEvent
 from storage.voting import Pick
 from tests.parts import TestClock, make_context, run_to_end, sheet, started
 from tests.priced import PaidSketch
+from tests.storage.test_budgets import url
+from tests.storage.test_store import postgres
+
+__all__ = ["postgres", "url"]
 
 REFUSED = Failure(FailureKind.CONTENT_POLICY, "no", "No.", Billed.NO)
 SMALL = Size(64, 64)
@@ -23,9 +27,10 @@ BUSY = Failure(FailureKind.SERVER_ERROR, "500", "Sorry.", Billed.NO)
 
 
 @pytest.fixture
-def ctx(tmp_path: Path) -> Iterator[Context]:
+def ctx(tmp_path: Path, url: str | None) -> Iterator[Context]:
     clock = TestClock()
-    with make_context(tmp_path, {"sketch": PaidSketch(tmp_path, clock, "0.10")}, clock=clock) as built:
+    provider = PaidSketch(tmp_path, clock, "0.10")
+    with make_context(tmp_path, {"sketch": provider}, clock=clock, url=url) as built:
         yield built
 
 

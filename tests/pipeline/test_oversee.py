@@ -19,6 +19,10 @@ from providers.base import Billed, Failure, FailureKind, Lane, Size
 from storage.records import Incident, Job
 from tests.parts import QUICK, TestClock, make_context, planned, run_to_end, sheet, started
 from tests.priced import PaidSketch, models_at
+from tests.storage.test_budgets import url
+from tests.storage.test_store import postgres
+
+__all__ = ["postgres", "url"]
 
 SMALL = Size(64, 64)
 BROKEN = Failure(FailureKind.MALFORMED_REQUEST, "bad", "No.", Billed.NO)
@@ -27,16 +31,18 @@ TEMPLATE = "a {{ colour }} {{ name }}"
 
 
 @contextmanager
-def office(folder: Path, clock: TestClock, usd: str = "0.10", **rules: object) -> Iterator[Context]:
+def office(
+    folder: Path, clock: TestClock, usd: str = "0.10", url: str | None = None, **rules: object
+) -> Iterator[Context]:
     policy = replace(QUICK, rules=AlertRules(disk_free_mb=1, **rules))  # type: ignore[arg-type]
     provider = PaidSketch(folder, clock, usd)
-    with make_context(folder, {"sketch": provider}, clock=clock, policy=policy) as built:
+    with make_context(folder, {"sketch": provider}, clock=clock, policy=policy, url=url) as built:
         yield built
 
 
 @pytest.fixture
-def ctx(tmp_path: Path) -> Iterator[Context]:
-    with office(tmp_path, TestClock()) as built:
+def ctx(tmp_path: Path, url: str | None) -> Iterator[Context]:
+    with office(tmp_path, TestClock(), url=url) as built:
         yield built
 
 
