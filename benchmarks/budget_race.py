@@ -25,9 +25,9 @@ from pathlib import Path
 
 from sqlalchemy import text
 
-from bot.config import MonthlyBudgets
 from bot.pipeline.plan import BudgetError
 from bot.pipeline.start import start
+from bot.policy import MonthlyBudgets
 from bot.runtime import Context
 from storage.records import Job
 from storage.states import JobState

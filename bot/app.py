@@ -9,8 +9,9 @@ from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
 
-from bot.config import Policy, Settings, SettingsError
+from bot.config import Settings, SettingsError
 from bot.metered import Metered
+from bot.policy import Policy
 from bot.runtime import Context, now
 from bot.turns import width
 from providers import catalogue, registry

@@ -9,8 +9,8 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from bot.config import Policy
 from bot.imaging.fingerprint import Seen
+from bot.policy import Policy
 from bot.pulse import Pulse
 from bot.turns import Turns
 from providers.base import Provider

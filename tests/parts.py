@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from bot.app import width
-from bot.config import Policy
 from bot.intake.spec import JobSpec
 from bot.pipeline.create import Wanted, create_job
 from bot.pipeline.results import write_results
 from bot.pipeline.rounds import one_round
 from bot.pipeline.start import start
+from bot.policy import Policy
 from bot.runtime import Context
 from providers import catalogue
 from providers.base import Provider

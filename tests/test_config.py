@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.config import Policy, Settings, SettingsError, load
+from bot.config import Settings, SettingsError, load
+from bot.policy import Policy
 
 
 def test_the_environment_wins_over_dotenv_and_that_over_toml(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from bot.config import Policy
+from bot.policy import Policy
 from bot.watch.words import count, percent, whole_percent
 from providers.base import FailureKind
 from storage.health import Probing

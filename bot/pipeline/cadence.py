@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import MutableMapping
 from datetime import datetime, time, timedelta
 
-from bot.config import Policy
+from bot.policy import Policy
 from providers.catalogue import Limits, ModelCard
 from storage.records import Job
 

@@ -11,11 +11,11 @@ from decimal import Decimal
 from functools import cached_property
 from typing import Any, Final
 
-from bot.config import Policy
 from bot.imaging.fingerprint import REMEMBERED, Seen
 from bot.imaging.presets import find
 from bot.imaging.quality import Checks, Code, Flag
 from bot.pipeline.budget import budgets_of, room
+from bot.policy import Policy
 from bot.runtime import Context
 from providers.base import Size
 from storage.budgets import Budget

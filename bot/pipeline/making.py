@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
-from bot.config import Policy
 from bot.pipeline.plan import Chunk, LaneQuote, call_of, usual_seconds
 from bot.pipeline.pricing import Asked, with_reading
+from bot.policy import Policy
 from providers.base import Lane, Size
 from providers.catalogue import Cards, ModelCard, Price
 from storage.records import Item

@@ -11,9 +11,9 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from bot.config import Policy
 from bot.intake.spec import JobSpec
 from bot.pipeline.cadence import pictures_a_call
+from bot.policy import Policy
 from bot.watch.words import count, money
 from providers.base import Lane
 from providers.catalogue import Cards, ModelCard, load

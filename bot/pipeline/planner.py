@@ -15,13 +15,13 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import Any
 
-from bot.config import Policy
 from bot.intake.deadline import deadline_at
 from bot.intake.spec import JobSpec, Wish
 from bot.pipeline import prompts, routing
 from bot.pipeline.making import Making
 from bot.pipeline.plan import OTHERS, LaneQuote, Plan, PlanError, choose, keep_budget, window_of
 from bot.pipeline.pricing import Asked, with_reading
+from bot.policy import Policy
 from bot.watch.words import count, money
 from providers.base import Lane, Size
 from providers.catalogue import Cards, ModelCard

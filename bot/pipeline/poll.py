@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 from datetime import datetime, timedelta
 
-from bot.config import Policy
 from bot.logs import about
 from bot.pipeline import settle, submit
 from bot.pipeline.breaker import WORTH_TELLING, Standing, standing
 from bot.pipeline.deadline import recalled
 from bot.pipeline.retry import wait
+from bot.policy import Policy
 from bot.runtime import Context
 from providers.base import (
     AskAgain,

@@ -13,8 +13,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from bot.config import Keep
 from bot.logs import about
+from bot.policy import Keep
 from bot.runtime import Context
 from storage.pruning import SEEN, SEEN_EARLY, File, Gone
 from storage.records import ExportState, Incident, Job

@@ -5,11 +5,11 @@ from __future__ import annotations
 from concurrent.futures import Future
 from typing import Any
 
-from bot.config import Policy
 from bot.imaging.pictures import NotAPicture
 from bot.imaging.quality import Checks, Code, inspect
 from bot.imaging.renditions import render
 from bot.imaging.vector import is_vector, rasterise
+from bot.policy import Policy
 from bot.runtime import Context
 from providers.base import Size
 from storage.blobs import Blobs

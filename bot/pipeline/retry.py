@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import assert_never
 
-from bot.config import Policy
+from bot.policy import Policy
 from providers.base import Failure, FailureKind
 from storage.states import ItemEvent
 

@@ -9,12 +9,12 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from bot.config import Policy
 from bot.logs import about
 from bot.pipeline import settle
 from bot.pipeline.breaker import LASTING, WORTH_TELLING, Standing, standing
 from bot.pipeline.gate import Gate
 from bot.pipeline.retry import Again, decide, wait
+from bot.policy import Policy
 from bot.runtime import Context
 from providers.base import (
     Answered,

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from enum import StrEnum
 
-from bot.config import Roles
+from bot.policy import Roles
 from bot.runtime import Context
 from bot.slack.people import RECHECK, Directory, Group, directory_of
 from bot.slack.reach import Where

@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 
-from bot.config import MonthlyBudgets
 from bot.pipeline.plan import BudgetError
 from bot.pipeline.rounds import STAGES
 from bot.pipeline.start import start
+from bot.policy import MonthlyBudgets
 from storage.budgets import Budget, BudgetKind
 from storage.states import LIVING_JOBS, JobState
 from tests.crash.child import Effects, instrument

@@ -15,12 +15,12 @@ from typing import Any
 
 import pytest
 
-from bot.config import Keep
 from bot.pipeline import reuse
 from bot.pipeline.audit import audit
 from bot.pipeline.prune import prune
 from bot.pipeline.rounds import STAGES
 from bot.pipeline.start import start
+from bot.policy import Keep
 from bot.runtime import Context, now
 from storage.blobs import FolderBlobs
 from storage.records import Job

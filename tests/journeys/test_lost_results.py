@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from bot.config import Policy
 from bot.pipeline.attend import attend
 from bot.pipeline.audit import audit
 from bot.pipeline.rounds import one_round
+from bot.policy import Policy
 from bot.runtime import Context, now
 from providers import catalogue
 from providers.openai import OpenAI

@@ -15,10 +15,11 @@ import pytest
 from pydantic import SecretStr
 
 from bot.app import build_hooks, build_providers, open_context
-from bot.config import Policy, Settings
+from bot.config import Settings
 from bot.hooks import Hooks
 from bot.pipeline.audit import audit, report
 from bot.pipeline.rounds import one_round
+from bot.policy import Policy
 from bot.runtime import Context, now
 from bot.serve import running
 from bot.web import LONGEST_HOOK, make_site, serving

@@ -7,7 +7,6 @@ from datetime import timedelta
 
 import pytest
 
-from bot.config import Policy
 from bot.pipeline.breaker import (
     OUTAGE,
     UNREACHABLE,
@@ -21,6 +20,7 @@ from bot.pipeline.breaker import (
     verdict,
     window,
 )
+from bot.policy import Policy
 from storage.health import Probing
 from storage.records import Pause
 from tests.parts import START

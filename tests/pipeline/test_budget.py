@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.config import MonthlyBudgets, SettingsError, amounts, load
+from bot.config import SettingsError, amounts, load
 from bot.pipeline.assemble import assemble
 from bot.pipeline.budget import bearing
 from bot.pipeline.deadline import approve_rush
@@ -19,6 +19,7 @@ from bot.pipeline.plan import BudgetError
 from bot.pipeline.redo import Again, CannotRedoError, redo
 from bot.pipeline.start import start
 from bot.pipeline.submit import submit
+from bot.policy import MonthlyBudgets
 from bot.runtime import Context
 from providers.base import Billed, Failure, FailureKind, Lane
 from storage.budgets import Budget, BudgetKind, OverBudgetError, Used

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from bot.config import Policy
 from bot.intake.spec import JobSpec, Wish
 from bot.pipeline.plan import BudgetError, Chunk, PlanError
 from bot.pipeline.planner import Planner
+from bot.policy import Policy
 from bot.runtime import Context
 from providers import catalogue
 from providers.base import Lane, Size

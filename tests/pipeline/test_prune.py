@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from bot.config import Keep, Policy, Settings
+from bot.config import Settings
 from bot.intake.exporting import ExportWish
 from bot.letting_go import due_now
 from bot.pipeline import reuse
@@ -19,6 +19,7 @@ from bot.pipeline.audit import audit
 from bot.pipeline.packing import pack
 from bot.pipeline.prune import RULE, prune, used
 from bot.pipeline.redo import Again, redo
+from bot.policy import Keep, Policy
 from bot.runtime import Context
 from providers.base import Lane
 from storage.blobs import FolderBlobs

@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from bot.config import Policy
 from bot.pipeline.retry import Again, GiveUp, decide, wait
+from bot.policy import Policy
 from providers.base import Failure, FailureKind
 from storage.states import ItemEvent
 from tests.parts import START

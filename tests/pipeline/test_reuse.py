@@ -12,7 +12,6 @@ from typing import BinaryIO
 
 import pytest
 
-from bot.config import MonthlyBudgets
 from bot.intake.options import CommandError, parse_options
 from bot.intake.preset import read_defaults
 from bot.intake.spec import JobSpec
@@ -26,6 +25,7 @@ from bot.pipeline.plan import BudgetError, PlanError
 from bot.pipeline.redo import Again, redo
 from bot.pipeline.rounds import one_round
 from bot.pipeline.start import start
+from bot.policy import MonthlyBudgets
 from bot.runtime import Context
 from bot.watch.accounts import money_lines
 from providers.base import Lane

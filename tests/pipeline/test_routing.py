@@ -8,12 +8,12 @@ from decimal import Decimal
 
 import pytest
 
-from bot.config import Policy
 from bot.intake.options import parse_options
 from bot.intake.spec import JobSpec, Wish
 from bot.pipeline.plan import PlanError
 from bot.pipeline.planner import Planner
 from bot.pipeline.routing import Behind, Need, choose, explained, objections
+from bot.policy import Policy
 from providers.base import Lane, Size
 from providers.catalogue import Limits, ModelCard, PricePoint
 from tests.parts import START

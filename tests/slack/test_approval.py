@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.config import Roles
+from bot.policy import Roles
 from bot.slack.inbox import work_inbox
 from bot.workspace.person import Person
 from bot.workspace.server import Workspace

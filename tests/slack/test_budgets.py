@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from bot.config import MonthlyBudgets, Roles
 from bot.intake.budgeting import Budgets, Change, read_budgets
 from bot.intake.options import CommandError
+from bot.policy import MonthlyBudgets, Roles
 from bot.slack.budgets import NO_ADMINS
 from bot.workspace.server import ADMIN, Workspace
 from storage.states import JobState

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from bot.config import Roles
 from bot.intake.figures import digest_rule
+from bot.policy import Roles
 from bot.slack.digests import SCOPE, Setting, setting_of, tell_digests
 from bot.slack.reach import Where
 from bot.workspace.server import ADMIN, Workspace

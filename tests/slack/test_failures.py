@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 from slack_bolt import BoltRequest
 
-from bot.config import MonthlyBudgets, Roles
 from bot.pipeline.audit import audit
+from bot.policy import MonthlyBudgets, Roles
 from bot.slack import cards, failure_page, failures
 from bot.slack.inbox import work_inbox
 from bot.slack.return_card import CONFIRM

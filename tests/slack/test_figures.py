@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.config import MonthlyBudgets, Roles
 from bot.intake.figures import MONTHS
+from bot.policy import MonthlyBudgets, Roles
 from bot.runtime import now
 from bot.slack.inbox import work_inbox
 from bot.workspace.server import ADMIN, Workspace

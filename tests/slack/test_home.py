@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bot.config import Roles
+from bot.policy import Roles
 from bot.slack.app_home import refresh
 from bot.workspace.server import ADMIN, MEMBER, Workspace
 from storage.records import Incident

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.config import Keep
 from bot.pipeline.prune import prune
+from bot.policy import Keep
 from bot.slack import review_page
 from bot.slack.old_files import AT_A_TIME, delete_old_files
 from bot.workspace.server import Workspace

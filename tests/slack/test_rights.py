@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.config import Roles
+from bot.policy import Roles
 from bot.slack.people import FRESH, directory_of
 from bot.slack.reach import Where
 from bot.slack.rights import ELSEWHERE, NO_SCOPE, UNKNOWN, Right, may, refusal

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from bot.config import Roles
 from bot.pipeline.scheduled import fire
+from bot.policy import Roles
 from bot.slack.inbox import work_inbox
 from storage.records import Schedule, ScheduleState
 from storage.states import JobState

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from bot.config import MonthlyBudgets
 from bot.pipeline.plan import BudgetError
 from bot.pipeline.start import start
+from bot.policy import MonthlyBudgets
 from bot.runtime import Context
 from providers.base import Billed, Failure, FailureKind, Lane
 from storage.budgets import Budget, BudgetKind, Used, month_of
