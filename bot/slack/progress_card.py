@@ -181,7 +181,7 @@ def _time(job: Job, progress: Progress, now: datetime) -> str:
     if job.state is JobState.PAUSED:
         return "nothing more is sent until somebody resumes it"
     if job.state is JobState.PILOT_REVIEW:
-        return "waits for somebody's word"
+        return "waits for approval"
     if progress.queue is not None:
         return _turn(progress.queue, now)
     started = job.started_at or job.created_at
