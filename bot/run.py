@@ -120,7 +120,7 @@ def _work(ctx: Context, job_id: str) -> Job:
     )
     with (
         Progress(*columns, console=err, transient=True) as bar,
-        ticking(pipeline_ticks(ctx), ctx.clock, ctx.pulse),
+        ticking(pipeline_ticks(ctx), ctx.clock, ctx.pulse, ctx.in_charge),
     ):
         task = bar.add_task(f"Job {job_id}", total=1, note="")
         while True:

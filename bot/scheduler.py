@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import threading
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from bot.logs import about
 from bot.pipeline.rounds import STAGES
 from bot.pulse import Pulse
 from bot.runtime import Context
+from storage.engine import StoreError
 
 log = logging.getLogger(__name__)
 
@@ -74,6 +76,9 @@ def pipeline_ticks(ctx: Context) -> dict[str, Tick]:
     return {name: lambda now, stage=stage: stage(ctx, now) for name, stage in STAGES.items()}  # type: ignore[misc]
 
 
+ASK_EVERY = timedelta(seconds=10)
+"""How often it is asked whether the ticks may run: a query, on PostgreSQL."""
+
 SWITCH_SECONDS = 0.0005
 """How soon a thread that computes makes room for one that waits, a tenth of Python's own: a transaction is a
 dozen short calls that each wait for their turn. With 1,000 live calls of 4 s, 200 at once, on two cores, a
@@ -81,13 +86,42 @@ caller waited 0.20 s (median) for its answer to be written down with Python's 5 
 """
 
 
+class Charge:
+    """Whether this process may (still) run ticks on the data store, asked now and then.
+
+    A tick that may not run does nothing. That ends in `/healthz` saying that it hangs, and a restart says who
+    else works on the data store.
+    """
+
+    def __init__(self, held: Callable[[], bool]) -> None:
+        self._held = held
+        self._lock = threading.Lock()
+        self._asked: datetime | None = None
+        self._answer = True
+
+    def there(self, now: datetime) -> bool:
+        with self._lock:
+            if self._asked is None or now - self._asked >= ASK_EVERY:
+                self._asked, before = now, self._answer
+                try:
+                    self._answer = self._held()
+                except StoreError:
+                    return self._answer  # the data store is away: what the ticks say of that is enough
+                if before and not self._answer:
+                    log.error("another process works on the data store now; this one does nothing more")
+            return self._answer
+
+
 @contextmanager
 def ticking(
-    ticks: Mapping[str, Tick], clock: Callable[[], datetime], pulse: Pulse | None = None
+    ticks: Mapping[str, Tick],
+    clock: Callable[[], datetime],
+    pulse: Pulse | None = None,
+    in_charge: Callable[[], bool] = lambda: True,
 ) -> Iterator[None]:
     """Run each tick at its interval, never twice at once, until the block ends; a running tick is let end.
 
-    `pulse` is told how they do.
+    `pulse` is told how they do. `in_charge` says whether they may run.
     """
     logging.getLogger("apscheduler").setLevel(
         logging.ERROR
@@ -99,8 +133,10 @@ def ticking(
     )
     pulse = pulse or Pulse()
     pulse.expect({name: LONG_PATIENCE.get(name, PATIENCE) for name in ticks}, clock())
+    charge = Charge(in_charge)
     for name, tick in ticks.items():
-        scheduler.add_job(guarded(name, tick, clock, pulse), "interval", seconds=EVERY_SECONDS[name], id=name)
+        run = guarded(name, tick, clock, pulse, charge)
+        scheduler.add_job(run, "interval", seconds=EVERY_SECONDS[name], id=name)
     usual = sys.getswitchinterval()
     sys.setswitchinterval(SWITCH_SECONDS)
     scheduler.start()
@@ -112,7 +148,9 @@ def ticking(
         sys.setswitchinterval(usual)
 
 
-def guarded(name: str, tick: Tick, clock: Callable[[], datetime], pulse: Pulse) -> Callable[[], None]:
+def guarded(
+    name: str, tick: Tick, clock: Callable[[], datetime], pulse: Pulse, charge: Charge
+) -> Callable[[], None]:
     """The tick with the one guard: what goes wrong is logged, and the next run tries again.
 
     A failure that comes again and again is logged the first time, the 10th, the 100th, and when it is over.
@@ -121,6 +159,8 @@ def guarded(name: str, tick: Tick, clock: Callable[[], datetime], pulse: Pulse) 
     def run() -> None:
         with about(tick=name):
             now = clock()
+            if not charge.there(now):
+                return
             pulse.began(name, now)
             try:
                 tick(now)

@@ -72,7 +72,7 @@ def running(ctx: Context, settings: Settings) -> Iterator[int]:
         )
         port = stack.enter_context(serving(site, settings.imgbatch_host, settings.imgbatch_port))
         ticks = {**pipeline_ticks(ctx), **_slack_ticks(ctx, app, settings)}
-        stack.enter_context(ticking(ticks, ctx.clock, ctx.pulse))
+        stack.enter_context(ticking(ticks, ctx.clock, ctx.pulse, ctx.in_charge))
         if not over_http:
             sockets.append(connect(app, settings))
             stack.callback(_hang_up, sockets[0].close)

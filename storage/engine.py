@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -130,8 +131,9 @@ def present_form(engine: Engine) -> str | None:
 def only_scheduler(engine: Engine, lock_file: Path) -> Iterator[Callable[[], bool]]:
     """Hold the right to run ticks on this data store; let go at the end or when the process dies.
 
-    Gives what tells whether it is still held: a connection may break, a folder be put in another's place.
-    Raises StoreError when another process has it.
+    Gives what tells whether it is still held: a connection may break (the right is taken again then, unless
+    another process was quicker), a folder be put in another's place. Raises StoreError when another process
+    has it.
     """
     setting = "IMGBATCH_DATABASE_URL" if engine.dialect.name == "postgresql" else "IMGBATCH_DATA"
     taken = StoreError(
@@ -139,17 +141,13 @@ def only_scheduler(engine: Engine, lock_file: Path) -> Iterator[Callable[[], boo
         f"stop it, or give {setting} another value"
     )
     if engine.dialect.name == "postgresql":
-        with engine.connect() as connection:
-            got = connection.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": SCHEDULER_LOCK})
-            if not got.scalar_one():
-                raise taken
-            session = connection.execute(text("SELECT pg_backend_pid()")).scalar_one()
-            connection.commit()
-            try:
-                yield lambda: _locked(engine, session)
-            finally:
-                # The lock belongs to the session: returning the connection to the pool would keep it.
-                connection.invalidate()
+        right = _SessionLock(engine)
+        if not right.take():
+            raise taken
+        try:
+            yield right.held
+        finally:
+            right.drop()
         return
     lock = FileLock(lock_file, thread_local=False)  # any thread may ask whether it is held
     try:
@@ -169,6 +167,46 @@ def _inode(file: Path) -> int | None:
         return file.stat().st_ino
     except OSError:
         return None
+
+
+class _SessionLock:
+    """PostgreSQL's lock for the ticks, which belongs to the session that took it."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._turn = threading.Lock()
+        self._connection: Connection | None = None
+        self._session = 0
+
+    def take(self) -> bool:
+        """Whether it could be had. Raises StoreError."""
+        try:
+            connection = self._engine.connect()
+            got = connection.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": SCHEDULER_LOCK})
+            if not got.scalar_one():
+                connection.close()
+                return False
+            self._session = connection.execute(text("SELECT pg_backend_pid()")).scalar_one()
+            connection.commit()
+        except DBAPIError as problem:
+            raise StoreError(f"The data store cannot be opened: {problem.orig}") from problem
+        self._connection = connection
+        return True
+
+    def held(self) -> bool:
+        """Whether this process has it, if need be again. Raises StoreError."""
+        with self._turn:
+            if self._connection is not None and _locked(self._engine, self._session):
+                return True
+            self.drop()
+            return self.take()
+
+    def drop(self) -> None:
+        """Returning the connection to the pool would keep the lock."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.invalidate()
+            connection.close()
 
 
 _HOLDER = """SELECT count(*) FROM pg_locks

@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 import pytest
 
 from bot.pulse import BOUNDS_SECONDS, Beat, Pulse
-from bot.scheduler import EVERY_SECONDS, LONG_PATIENCE, guarded
+from bot.scheduler import ASK_EVERY, EVERY_SECONDS, LONG_PATIENCE, Charge, guarded
+from storage.engine import StoreError
 from tests.parts import START, TestClock
 
 FIVE_MINUTES = timedelta(minutes=5)
@@ -104,7 +105,7 @@ def test_the_same_failure_is_logged_the_1st_10th_and_100th_time_and_when_it_is_o
             raise RuntimeError(f"number {clock()}")
         return 0
 
-    run = guarded("poll", tick, clock, pulse)
+    run = guarded("poll", tick, clock, pulse, Charge(lambda: True))
     with caplog.at_level(logging.INFO):
         for _ in range(250):
             clock.move(1)
@@ -128,7 +129,7 @@ def test_another_failure_is_news_at_once(
     def tick(_now: datetime) -> int:
         raise next(problems)
 
-    run = guarded("poll", tick, clock, pulse)
+    run = guarded("poll", tick, clock, pulse, Charge(lambda: True))
     for _ in range(3):
         run()
     kinds = [
@@ -145,3 +146,31 @@ def test_a_new_process_begins_well(pulse: Pulse) -> None:
     beat = the(pulse, START)
     assert (beat.succeeded, beat.running, beat.failures) == (None, None, 0)
     assert not beat.stuck(START)
+
+
+def test_a_process_that_lost_the_data_store_does_nothing_and_seems_to_hang(
+    pulse: Pulse, clock: TestClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    ours, ran = True, []
+    run = guarded("poll", ran.append, clock, pulse, Charge(lambda: ours))
+    run()
+    ours = False
+    clock.move(ASK_EVERY.total_seconds())
+    for _ in range(40):
+        run()
+        clock.move(10)
+    assert len(ran) == 1
+    assert the(pulse, clock()).hangs
+    assert caplog.text.count("another process works on the data store") == 1
+    ours = True
+    run()
+    assert len(ran) == 2
+
+
+def test_a_data_store_that_is_away_takes_nobodys_right(pulse: Pulse, clock: TestClock) -> None:
+    def away() -> bool:
+        raise StoreError("The data store cannot be read")
+
+    ran: list[datetime] = []
+    guarded("poll", ran.append, clock, pulse, Charge(away))()
+    assert len(ran) == 1

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -26,33 +24,46 @@ from tests.storage.test_store import postgres
 __all__ = ["postgres"]
 
 
-def lost_on_postgresql(held: Callable[[], bool], url: str) -> None:
+def break_session(url: str) -> None:
+    """End the session that holds the lock, as a restart of the server does."""
     other = create_engine(url)
     with other.connect() as c:
         c.execute(
             text(
-                "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' "
+                "SELECT pg_terminate_backend(pid, 30000) FROM pg_locks WHERE locktype = 'advisory' "
                 "AND pid <> pg_backend_pid()"
             )
         )
         c.commit()
     other.dispose()
-    for _ in range(300):
-        if not held():
-            return
-        time.sleep(0.1)
-    raise AssertionError("the lock is still said to be held")
 
 
-def test_a_broken_session_loses_the_right_on_postgresql(postgres: str, tmp_path: Path) -> None:
-    engine = open_engine(postgres)
+def test_a_broken_session_takes_the_right_again_on_postgresql(postgres: str, tmp_path: Path) -> None:
+    engine, another = open_engine(postgres), open_engine(postgres)
     with only_scheduler(engine, tmp_path / "lock") as held:
         assert held()
-        lost_on_postgresql(held, postgres)
-        with only_scheduler(engine, tmp_path / "lock") as others:
+        break_session(postgres)
+        assert held()
+        with pytest.raises(StoreError, match="already working"), only_scheduler(another, tmp_path / "lock"):
+            pass
+        assert held()
+    with only_scheduler(another, tmp_path / "lock") as others:
+        assert others()
+    engine.dispose()
+    another.dispose()
+
+
+def test_the_right_is_lost_to_whoever_was_quicker_on_postgresql(postgres: str, tmp_path: Path) -> None:
+    engine, another = open_engine(postgres), open_engine(postgres)
+    with only_scheduler(engine, tmp_path / "lock") as held:
+        break_session(postgres)
+        with only_scheduler(another, tmp_path / "lock") as others:
             assert others()
             assert not held()
+            assert others()
+        assert held(), "free again, and taken again"
     engine.dispose()
+    another.dispose()
 
 
 def test_a_server_that_is_gone_is_a_sentence() -> None:
