@@ -84,7 +84,7 @@ def test_pictures_slack_never_shows_are_told_in_words(home: House) -> None:
     drop(home)
     home.ana.press(home.card(), "job_start")
     job = home.job().id
-    home.until(lambda: home.ctx.mail.uploads(job))
+    home.until(lambda: [key for key in home.ctx.mail.uploads(job) if "sheet-" in key])
     home.workspace.faults.file_polls = 0
     for file in home.workspace._site.state.files.values():
         if file.user == home.workspace.bot_user_id and file.content:
