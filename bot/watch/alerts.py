@@ -79,8 +79,10 @@ class AlertRules:
     """Settled items before a running job's rates are judged."""
     luck: float = 0.0002
     """A rate is no alert while a job that keeps the target misses as many at least this often by chance: 1 in
-    5,000. 9 of 100 are no luck, nor 5 of 20; one of three may be.
+    5,000. 5 of 20 are no luck; one of three may be.
     """
+    large_sample: int = 100
+    """A finished job of so many pictures is judged by `success_alert` alone."""
     refusal_alert: float = 0.05
     """A refusal rate above this is a spike, unless it is usual."""
     refusal_factor: float = 3.0

@@ -34,7 +34,8 @@ def job_alerts(
 
 
 def _success_rate(facts: JobFacts, rules: AlertRules, open_keys: Collection[str]) -> Alert | None:
-    """Success under `success_alert`, and too far under the target for luck (`AlertRules.no_luck`).
+    """Success under `success_alert`; in a small or running job, too far under the target for luck as well
+    (`AlertRules.no_luck`).
 
     A running job is judged from `minimum_sample` settled items on. Once told, the incident of a running job
     lasts until the rate is back at `success_target`; that of a finished one stays as long as it is under
@@ -49,7 +50,8 @@ def _success_rate(facts: JobFacts, rules: AlertRules, open_keys: Collection[str]
         return None
     if rate >= (rules.success_target if told and not tally.finished else rules.success_alert):
         return None
-    if not told and not rules.no_luck(tally.missed, settled):
+    large = tally.finished and settled >= rules.large_sample
+    if not told and not large and not rules.no_luck(tally.missed, settled):
         return None
     so_far = "" if tally.finished else " so far"
     return Alert(

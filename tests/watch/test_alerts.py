@@ -48,6 +48,11 @@ class TestSuccessRate:
         for tally in (Tally(1, failed=1), Tally(3, stored=2, failed=1), Tally(20, stored=17, failed=3)):
             assert rules_found(job(tally)) == []
 
+    def test_from_a_hundred_pictures_on_the_threshold_alone_judges_a_finished_job(self) -> None:
+        assert rules_found(job(Tally(100, stored=94, failed=6))) == [Rule.SUCCESS_RATE]
+        assert rules_found(job(Tally(99, stored=93, failed=6))) == []
+        assert rules_found(job(Tally(200, stored=94, failed=6, in_flight=100))) == []
+
     def test_what_is_no_luck_is_an_alert_however_small_the_job(self) -> None:
         for tally in (Tally(3, failed=3), Tally(10, stored=6, failed=4), Tally(100, stored=91, failed=9)):
             assert rules_found(job(tally)) == [Rule.SUCCESS_RATE]
