@@ -56,6 +56,15 @@ class Cost:
 
 
 @dataclass(frozen=True, slots=True)
+class Sum:
+    """The same over all models."""
+
+    usd: Decimal
+    perhaps: Decimal
+    unpriced: int
+
+
+@dataclass(frozen=True, slots=True)
 class Pictured:
     """Pictures of one model."""
 
@@ -67,23 +76,21 @@ class Pictured:
 class Costs(Reader):
     """These reads; part of `Queries`."""
 
+    def cost(self, whose: Whose, since: datetime, until: datetime) -> Sum:
+        """All together, without the models: what may be looked at every few seconds."""
+        with self._reading() as c:
+            usd, perhaps, unpriced = c.execute(select(*_SUMS).where(*_sent(whose, since, until))).one()
+        return Sum(Decimal(usd), Decimal(perhaps), unpriced)
+
     def costs(self, whose: Whose, since: datetime, until: datetime) -> Sequence[Cost]:
         """By provider and model, the dearest first."""
-        a, way = ATTEMPT.c, (SUBMISSION.c.provider, SUBMISSION.c.model)
-        unknown = and_(a.outcome.is_not(None), a.billed != "no", a.cost.is_(None))
-        usd = func.coalesce(func.sum(a.cost), 0)
+        way = (SUBMISSION.c.provider, SUBMISSION.c.model)
         query = (
-            select(
-                *way,
-                func.count(a.job_id.distinct()),
-                usd,
-                func.coalesce(func.sum(a.quoted).filter(unknown), 0),
-                func.count().filter(unknown),
-            )
-            .join(SUBMISSION, SUBMISSION.c.id == a.submission_id)
+            select(*way, func.count(ATTEMPT.c.job_id.distinct()), *_SUMS)
+            .join(SUBMISSION, SUBMISSION.c.id == ATTEMPT.c.submission_id)
             .where(*_sent(whose, since, until))
             .group_by(*way)
-            .order_by(usd.desc(), *way)
+            .order_by(_SUMS[0].desc(), *way)
         )
         with self._reading() as c:
             return [
@@ -137,6 +144,17 @@ class Costs(Reader):
         with self._reading() as c:
             number = c.execute(select(func.count(ATTEMPT.c.job_id.distinct())).where(*sent)).scalar_one()
             return number, [(job, title, Decimal(cost)) for job, title, cost in c.execute(query)]
+
+
+_UNKNOWN = and_(ATTEMPT.c.outcome.is_not(None), ATTEMPT.c.billed != "no", ATTEMPT.c.cost.is_(None))
+"""Answered, perhaps billed, and nobody says how much."""
+
+_SUMS = (
+    func.coalesce(func.sum(ATTEMPT.c.cost), 0),
+    func.coalesce(func.sum(ATTEMPT.c.quoted).filter(_UNKNOWN), 0),
+    func.count().filter(_UNKNOWN),
+)
+"""Billed, list price of what nobody priced, how many those are."""
 
 
 def _sent(whose: Whose, since: datetime, until: datetime) -> Sequence[ColumnElement[bool]]:
