@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from sqlalchemy import ColumnElement, and_, exists, func, select, true
+from sqlalchemy import ColumnElement, and_, case, exists, func, select, true
 
 from storage.reading import Reader
 from storage.states import ItemState, ReviewState
@@ -91,6 +91,20 @@ class Costs(Reader):
                 for provider, model, jobs, cost, perhaps, unpriced in c.execute(query)
             ]
 
+    def costs_between(self, whose: Whose, edges: Sequence[datetime]) -> Sequence[tuple[Decimal, int]]:
+        """For each stretch between rising `edges`: what was billed, as far as it is known, and how many
+        answers of unknown price there are.
+        """
+        a, when = ATTEMPT.c, stretch(ATTEMPT.c.sent_at, edges)
+        unknown = and_(a.outcome.is_not(None), a.billed != "no", a.cost.is_(None))
+        query = select(when, func.coalesce(func.sum(a.cost), 0), func.count().filter(unknown))
+        query = query.where(*_sent(whose, edges[0], edges[-1])).group_by(when)
+        found = [(Decimal(0), 0)] * (len(edges) - 1)
+        with self._reading() as c:
+            for number, usd, unpriced in c.execute(query):
+                found[number] = (Decimal(usd), unpriced)
+        return found
+
     def pictures_of(
         self, whose: Whose, since: datetime, until: datetime
     ) -> Mapping[tuple[str, str], Pictured]:
@@ -137,6 +151,11 @@ class Costs(Reader):
         with self._reading() as c:
             number = c.execute(select(func.count(ATTEMPT.c.job_id.distinct())).where(*sent)).scalar_one()
             return number, [(job, title, Decimal(cost)) for job, title, cost in c.execute(query)]
+
+
+def stretch(at: ColumnElement[datetime], edges: Sequence[datetime]) -> ColumnElement[int]:
+    """Between which of the rising `edges` a moment lies, from 0; it must lie within them."""
+    return case(*((at < edge, number) for number, edge in enumerate(edges[1:])))
 
 
 def _sent(whose: Whose, since: datetime, until: datetime) -> Sequence[ColumnElement[bool]]:
