@@ -83,6 +83,7 @@ def tally(ctx: Context, job: Job) -> Tally:
     """The job in numbers, from the rows themselves; of a picture made again, the version that counts."""
     ledger = ctx.queries.ledger(job.id)
     standing = ctx.reviews.standing(job.id)
+    _, copied_usd, copied_unknown = ctx.queries.saved(job.id)
     _, usd, unknown = ctx.queries.reused(job.id)
 
     def count(*states: ItemState) -> int:
@@ -97,7 +98,8 @@ def tally(ctx: Context, job: Job) -> Tally:
         expired=count(ItemState.EXPIRED),
         in_doubt=count(ItemState.IN_DOUBT),
         in_flight=count(*UNDER_WAY),
-        duplicates=job.duplicates,
+        duplicates=ctx.queries.standing_duplicates(job.id),
+        duplicates_usd=copied_usd if not copied_unknown else None,
         reused=ctx.queries.standing_reused(job.id),
         reused_usd=usd if not unknown else None,
         first_try=ctx.queries.first_try(job.id),

@@ -14,9 +14,6 @@ from datetime import timedelta
 from bot.watch.alerts import Alert, AlertRules, Bars, Rule, Severity
 from bot.watch.words import count, duration, listed, percent, whole_percent
 
-ONE_JOB = 0.8
-"""Where one job has this share of the misses, its own alert says it."""
-
 CONFIRM = 12
 """A window is confirmed by its last twelfth: what is over is not told any more."""
 
@@ -30,6 +27,9 @@ class Settled:
 
     def __add__(self, other: Settled) -> Settled:
         return Settled(self.stored + other.stored, self.missed + other.missed)
+
+    def __sub__(self, other: Settled) -> Settled:
+        return Settled(self.stored - other.stored, self.missed - other.missed)
 
     @property
     def number(self) -> int:
@@ -62,9 +62,9 @@ def fleet_alert(fleet: Fleet, rules: AlertRules, *, told: bool = False) -> Alert
 
     Fast: burn >= `burn_fast` over `fast_window` and over its last twelfth. Slow: likewise. Each needs
     `burn_sample` settled pictures in its window, and more misses in the last twelfth than luck brings: one
-    miss long after an outage is no news. One job that has four fifths of the misses is told by its own
-    alert. Once told, it lasts until both windows are under half of their thresholds or their last twelfths
-    are on target.
+    miss long after an outage is no news. And it must burn without the job that misses most as well: what
+    one job loses is told by its own alert, however many healthy ones run beside it. Once told, it lasts
+    until both windows are under half of their thresholds or their last twelfths are on target.
     """
     burning = [
         (window, most)
@@ -88,8 +88,8 @@ def _burns(fleet: Fleet, rules: AlertRules, window: timedelta, most: float, *, t
         return False
     if lately.missed_share < most * allowed or not rules.no_luck(lately.missed, lately.number):
         return False
-    worst = fleet.jobs.get(window, ())
-    return not worst or worst[0][2].missed < ONE_JOB * seen.missed
+    others = seen - next((found for _, _, found in fleet.jobs.get(window, ())), Settled())
+    return others.missed_share >= most * allowed and rules.no_luck(others.missed, others.number)
 
 
 def _alert(fleet: Fleet, rules: AlertRules, window: timedelta, *, fast: bool) -> Alert:

@@ -19,7 +19,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any, cast
 
@@ -56,6 +56,8 @@ class BflFaults(Faults):
     """Seconds a picture can be had after its task ended."""
     task_life: float = 86_400.0
     """Seconds a task is remembered after its end. Ours."""
+    price_factor: float = 1.0
+    """What it charges, as times its list price."""
     untold_cost: bool = False
     """`cost` is null in the replies."""
     moderated_billed: bool = True
@@ -173,6 +175,7 @@ class BflSimulator(Simulator):
             ask = await self.in_thread(read_ask, model, body)
         except Invalid as invalid:
             raise Refused(422, invalid.detail) from None
+        ask = replace(ask, credits=ask.credits * Decimal(str(self.dials.price_factor)))
         task = self._begin(account, model, ask)
         if self.faults.take("lost_reply_live"):
             return NoReply()

@@ -87,7 +87,7 @@ class XAISimulator(Simulator):
 
     def routes(self) -> list[BaseRoute]:
         self._shelf, self._gallery = Shelf(self.folder), Gallery(self.folder)
-        self._studio = Studio(self)
+        self._studio = Studio(self, lambda: self.dials)
         self._desk = BatchDesk(self, lambda: self.dials, self._studio, self._gallery.keep, self._file_bytes)
         routes: list[tuple[str, str, Endpoint]] = [
             ("POST", "/images/generations", self._generate),

@@ -30,7 +30,7 @@ from PIL import Image, UnidentifiedImageError
 from providers.drawing import draw
 from providers.simulators.ledger import Billed
 from providers.simulators.server import Simulator
-from providers.simulators.xai_words import Refused, rate_limited, server_error
+from providers.simulators.xai_words import Refused, XAIFaults, rate_limited, server_error
 
 TICKS_PER_USD = 10**10
 MAX_PROMPT_CHARACTERS = 10_000
@@ -250,8 +250,8 @@ class Painted:
 class Studio:
     """Draws what was asked, refuses what it should, and bills what it drew, refused or not."""
 
-    def __init__(self, simulator: Simulator) -> None:
-        self._simulator = simulator
+    def __init__(self, simulator: Simulator, dials: Callable[[], XAIFaults]) -> None:
+        self._simulator, self._dials = simulator, dials
         self._lock = threading.Lock()
         self._seen: set[str] = set()
         self._drawn: Counter[int] = Counter()
@@ -261,7 +261,8 @@ class Studio:
     ) -> Painted:
         """The pictures, billed. Raises Refused: for moderation it is billed, for anything else it is not."""
         self._stumble(ask, lane)
-        now, price = self._simulator.clock(), Decimal(ask.ticks_each) / TICKS_PER_USD
+        ticks_each = int(ask.ticks_each * self._dials().price_factor)
+        now, price = self._simulator.clock(), Decimal(ticks_each) / TICKS_PER_USD
         verdict = self._verdict(ask)
         faults = self._simulator.faults
         number = ask.n - (ask.n > 1 and faults.take("short_answers"))
@@ -272,7 +273,7 @@ class Studio:
             self._simulator.ledger.bill(
                 Billed(lane, custom_id, batch_id, ask.prompt, ask.model, ask.size, ask.quality, price, now)
             )
-        ticks = ask.ticks_each * number
+        ticks = ticks_each * number
         if verdict == "refused":
             raise Refused(
                 400,

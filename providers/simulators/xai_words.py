@@ -20,6 +20,8 @@ class XAIFaults(Faults):
     """Of this many live calls for several pictures moderation holds one back; it is charged all the same."""
     creates_per_second: int = 2
     """Batches a team may create in a second before 429s begin; 0 allows any number."""
+    price_factor: float = 1.0
+    """What it charges, as times its list price."""
     page_most: int = 1_000
     """Most entries a page holds, whatever was asked for."""
     cancel_reverts: bool = False

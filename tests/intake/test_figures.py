@@ -104,9 +104,8 @@ def test_digests_have_a_time_of_a_zone(text: str, said: str) -> None:
 def test_digests_are_set_shown_and_ended() -> None:
     assert read_digest("") == Digest()
     assert read_digest("off") == Digest("off")
-    assert read_digest("zone new york") == read_digest("tz america/new_york") == (
-        Digest("zone", "America/New_York")
-    )
+    for text in ("zone new york", "tz america/new_york"):
+        assert read_digest(text) == Digest("zone", "America/New_York")
     assert read_digest("weekly fri 16:00") == Digest("set", "weekly fri 16:00")
 
 

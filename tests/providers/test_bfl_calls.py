@@ -133,6 +133,16 @@ def test_every_model_of_the_catalogue_makes_a_picture_at_the_told_cost(
     assert price is None or made.cost_usd == price.low == price.high
 
 
+def test_a_vendor_that_became_dearer_says_so(bfl: Bfl, vendor: BflSimulator) -> None:
+    usual = outcome(bfl, sent(bfl))
+    vendor.faults.turn("price_factor", 1.25)
+    dearer = outcome(bfl, sent(bfl))
+    assert isinstance(usual, Made)
+    assert isinstance(dearer, Made)
+    assert usual.cost_usd is not None
+    assert dearer.cost_usd == vendor.billed[-1].price == usual.cost_usd * Decimal("1.25")
+
+
 def test_a_cost_that_is_not_told_is_left_open(bfl: Bfl, vendor: BflSimulator) -> None:
     vendor.faults.turn("untold_cost", "on")
     made = outcome(bfl, sent(bfl))

@@ -203,6 +203,14 @@ def test_the_cost_is_told_in_ticks_for_the_whole_call(
     assert {image.size for image in billed} == {size}
 
 
+def test_a_price_that_rose_is_told_and_billed(account: Account, simulator: XAISimulator) -> None:
+    usual = account.generate()["usage"]["cost_in_usd_ticks"]
+    simulator.dials.price_factor = 1.25
+    dearer = account.generate()["usage"]["cost_in_usd_ticks"]
+    assert dearer == usual * 1.25
+    assert [bill.price * 10**10 for bill in simulator.billed] == [usual, dearer]
+
+
 def test_an_edit_keeps_the_shape_of_its_one_source(account: Account, simulator: XAISimulator) -> None:
     simulator.faults.picture_px = 0
     file = BytesIO()

@@ -169,7 +169,8 @@ def fleet(hour: Settled, lately: Settled, *jobs: tuple[str, str, Settled]) -> Fl
     spans = windows(RULES)
     known = {RULES.fast_window: hour, RULES.fast_window / CONFIRM: lately, RULES.slow_window: hour}
     seen = {span: known.get(span, lately) for span in spans}
-    spread = jobs or (("J1", "A", Settled(1, hour.missed // 2)), ("J2", "B", Settled(1, hour.missed // 2)))
+    half = Settled(hour.stored // 2, hour.missed // 2)
+    spread = jobs or (("J1", "A", half), ("J2", "B", half))
     return Fleet(seen, dict.fromkeys(spans, spread), [("08:00", Settled(90, 1)), ("09:00", hour)])
 
 
@@ -201,12 +202,16 @@ class TestFleet:
     def test_too_few_too_slow_or_over_is_no_alert(self, hour: Settled, lately: Settled) -> None:
         assert fleet_alert(fleet(hour, lately), RULES) is None
 
-    def test_one_bad_job_is_told_by_its_own_alert(self) -> None:
-        one = ("J1", "A", Settled(10, 29))
-        assert (
-            fleet_alert(fleet(Settled(70, 30), Settled(5, 5), one, ("J2", "B", Settled(60, 1))), RULES)
-            is None
-        )
+    @pytest.mark.parametrize("others", [Settled(60, 1), Settled(60, 3), Settled(0, 0)])
+    def test_one_bad_job_is_told_by_its_own_alert(self, others: Settled) -> None:
+        one = Settled(10, 29)
+        seen = fleet(one + others, Settled(5, 5), ("J1", "A", one), ("J2", "B", others))
+        assert fleet_alert(seen, RULES) is None
+
+    def test_a_second_bad_job_makes_it_an_incident_of_all(self) -> None:
+        one, two, rest = Settled(10, 29), Settled(5, 15), Settled(40, 1)
+        jobs = (("J1", "A", one), ("J2", "B", two), ("J3", "C", rest))
+        assert fleet_alert(fleet(one + two + rest, Settled(5, 5), *jobs), RULES) is not None
 
     def test_once_told_it_lasts_until_it_is_clearly_better(self) -> None:
         assert fleet_alert(fleet(Settled(88, 12), Settled(9, 1)), RULES, told=True) is not None
