@@ -14,7 +14,7 @@ from bot.config import load
 from bot.intake.figures import after_month, first_day, read_costs
 from bot.intake.options import CommandError
 from bot.pipeline.budget import monthly
-from bot.pipeline.costs import midnight, spending
+from bot.pipeline.costs import midnight, spending, today
 from bot.pipeline.measuring import by_model, measured, measured_whole, of, since
 from bot.runtime import Context, now
 from bot.steer import WHO
@@ -30,13 +30,13 @@ def show_costs(whose: str, month: str, as_json: bool) -> int:
     """A month's spending by model. Exit status 0."""
     at = now()
     try:
-        first = first_day(read_costs(month).month, at.date())
+        first = first_day(read_costs(month).month, today(at))
     except CommandError:
         fail(f"--month is “{month}”; write a month such as october or 2026-10, or last")
     with open_context(load().settings, schedules=False) as ctx:
         mine = _whose(ctx, whose)
         report = spending(ctx, mine, midnight(first), midnight(after_month(first)))
-        limits = _limits(ctx, mine) if first == at.date().replace(day=1) else []
+        limits = _limits(ctx, mine) if first == today(at).replace(day=1) else []
     if as_json:
         print_json(report.to_json())
         return 0

@@ -10,7 +10,7 @@ from decimal import Decimal
 from sqlalchemy import and_, func, select
 
 from storage.reading import Reader
-from storage.states import ItemState
+from storage.states import ItemState, ReviewState
 from storage.tables import table
 
 ITEM, ATTEMPT, EVENT = table("item"), table("attempt"), table("event")
@@ -122,6 +122,15 @@ class Accounts(Reader):
         with self._reading() as c:
             number, usd, unknown = c.execute(query).one()
         return number, Decimal(usd), unknown
+
+    def standing_duplicates(self, job_id: str) -> int:
+        """The same, without those that a newer version has taken the place of."""
+        copied = (ITEM.c.state == ItemState.STORED, ITEM.c.duplicate_of.is_not(None))
+        query = select(func.count()).where(
+            ITEM.c.job_id == job_id, *copied, ITEM.c.review != ReviewState.REPLACED
+        )
+        with self._reading() as c:
+            return int(c.execute(query).scalar_one())
 
     def decisions(self, job_id: str) -> Sequence[Decided]:
         """What people decided about a job, oldest first; a person's reviews of one kind together."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from sqlalchemy import ColumnElement, and_, exists, func, select, true
+from sqlalchemy import ColumnElement, and_, case, exists, func, select, true
 
 from storage.reading import Reader
 from storage.states import ItemState, ReviewState
@@ -56,6 +56,15 @@ class Cost:
 
 
 @dataclass(frozen=True, slots=True)
+class Sum:
+    """The same over all models."""
+
+    usd: Decimal
+    perhaps: Decimal
+    unpriced: int
+
+
+@dataclass(frozen=True, slots=True)
 class Pictured:
     """Pictures of one model."""
 
@@ -67,29 +76,39 @@ class Pictured:
 class Costs(Reader):
     """These reads; part of `Queries`."""
 
+    def cost(self, whose: Whose, since: datetime, until: datetime) -> Sum:
+        """All together, without the models: what may be looked at every few seconds."""
+        with self._reading() as c:
+            usd, perhaps, unpriced = c.execute(select(*_SUMS).where(*_sent(whose, since, until))).one()
+        return Sum(Decimal(usd), Decimal(perhaps), unpriced)
+
     def costs(self, whose: Whose, since: datetime, until: datetime) -> Sequence[Cost]:
         """By provider and model, the dearest first."""
-        a, way = ATTEMPT.c, (SUBMISSION.c.provider, SUBMISSION.c.model)
-        unknown = and_(a.outcome.is_not(None), a.billed != "no", a.cost.is_(None))
-        usd = func.coalesce(func.sum(a.cost), 0)
+        way = (SUBMISSION.c.provider, SUBMISSION.c.model)
         query = (
-            select(
-                *way,
-                func.count(a.job_id.distinct()),
-                usd,
-                func.coalesce(func.sum(a.quoted).filter(unknown), 0),
-                func.count().filter(unknown),
-            )
-            .join(SUBMISSION, SUBMISSION.c.id == a.submission_id)
+            select(*way, func.count(ATTEMPT.c.job_id.distinct()), *_SUMS)
+            .join(SUBMISSION, SUBMISSION.c.id == ATTEMPT.c.submission_id)
             .where(*_sent(whose, since, until))
             .group_by(*way)
-            .order_by(usd.desc(), *way)
+            .order_by(_SUMS[0].desc(), *way)
         )
         with self._reading() as c:
             return [
                 Cost(provider, model, jobs, Decimal(cost), Decimal(perhaps), unpriced)
                 for provider, model, jobs, cost, perhaps, unpriced in c.execute(query)
             ]
+
+    def costs_between(self, whose: Whose, edges: Sequence[datetime]) -> Sequence[tuple[Decimal, int]]:
+        """For each stretch between rising `edges`: what was billed, as far as it is known, and how many
+        answers of unknown price there are.
+        """
+        when, (usd, _, unknown) = stretch(ATTEMPT.c.sent_at, edges), _SUMS
+        query = select(when, usd, unknown).where(*_sent(whose, edges[0], edges[-1])).group_by(when)
+        found = [(Decimal(0), 0)] * (len(edges) - 1)
+        with self._reading() as c:
+            for number, billed, unpriced in c.execute(query):
+                found[number] = (Decimal(billed), unpriced)
+        return found
 
     def pictures_of(
         self, whose: Whose, since: datetime, until: datetime
@@ -137,6 +156,22 @@ class Costs(Reader):
         with self._reading() as c:
             number = c.execute(select(func.count(ATTEMPT.c.job_id.distinct())).where(*sent)).scalar_one()
             return number, [(job, title, Decimal(cost)) for job, title, cost in c.execute(query)]
+
+
+def stretch(at: ColumnElement[datetime], edges: Sequence[datetime]) -> ColumnElement[int]:
+    """Between which of the rising `edges` a moment lies, from 0; it must lie within them."""
+    return case(*((at < edge, number) for number, edge in enumerate(edges[1:])))
+
+
+_UNKNOWN = and_(ATTEMPT.c.outcome.is_not(None), ATTEMPT.c.billed != "no", ATTEMPT.c.cost.is_(None))
+"""Answered, perhaps billed, and nobody says how much."""
+
+_SUMS = (
+    func.coalesce(func.sum(ATTEMPT.c.cost), 0),
+    func.coalesce(func.sum(ATTEMPT.c.quoted).filter(_UNKNOWN), 0),
+    func.count().filter(_UNKNOWN),
+)
+"""Billed, list price of what nobody priced, how many those are."""
 
 
 def _sent(whose: Whose, since: datetime, until: datetime) -> Sequence[ColumnElement[bool]]:

@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from datetime import datetime
 from decimal import Decimal
 
+from bot.pipeline.costs import today
 from bot.pipeline.plan import BudgetError, Plan
 from bot.runtime import Context
 from bot.watch.failing import SPENT
@@ -91,7 +92,7 @@ def refusal(ctx: Context, job: Job, problem: OverBudgetError, now: datetime) -> 
 
 def left_words(budget: Budget, left: Decimal, now: datetime) -> str:
     """“the channel has $3.00 left of its budget of $50.00 for November”."""
-    month, of = f"{now:%B} (UTC)", money(budget.usd)
+    month, of = f"{today(now):%B} (UTC)", money(budget.usd)
     match budget.kind:
         case BudgetKind.JOB:
             return f"the job has {money(left)} left of its budget of {of}"

@@ -110,7 +110,7 @@ def redo(
 
     Raises CannotRedoError, and nothing is added, where one of them cannot be made or the budget is passed.
     """
-    pairs = [(one.seen, new_version(ctx, one, now)) for one in wanted if _can(one.seen)]
+    pairs = [(one.seen, new_version(ctx, one, now)) for one in wanted if can_be(one.seen)]
     try:
         with bearing(ctx, job, now) as within:
             added = ctx.reviews.add_versions(job.id, pairs, person, now, once=once, within=within)
@@ -124,7 +124,13 @@ def redo(
     return Redone.of(added)
 
 
-def _can(seen: Item) -> bool:
+def priced(ctx: Context, wanted: Sequence[Again], now: datetime) -> Redone:
+    """What `redo` would add, and for how much, before any of it is done. Raises CannotRedoError."""
+    return Redone.of([new_version(ctx, one, now) for one in wanted if can_be(one.seen)])
+
+
+def can_be(seen: Item) -> bool:
+    """Whether this version has ended and still counts, so that another may take its place."""
     return seen.state in FINAL_ITEMS and seen.review is not ReviewState.REPLACED
 
 

@@ -6,12 +6,13 @@ import hashlib
 import json
 import logging
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from slack_sdk import WebClient
 
 from bot.intake.preset import Defaults
+from bot.pipeline.costs import spent, today
 from bot.runtime import Context
 from bot.slack import answers, cards, presets, schedules, views
 from bot.slack import blocks as b
@@ -20,8 +21,9 @@ from bot.slack.blocks import Block
 from bot.slack.reach import Where
 from bot.slack.rights import Right, refusal
 from bot.slack.wire import Gone, Later, SlackTrouble, Unfit, Wire, wire_of
+from bot.watch.costs import sum_line
 from bot.watch.words import count, money
-from storage.personal import Spent
+from storage.costs import Whose
 from storage.records import Job, Preset
 from storage.states import ItemState, JobState, ReviewState
 
@@ -164,23 +166,16 @@ def _to_review(ctx: Context, wire: Wire, team: str, person: str, now: datetime) 
 
 
 def _money(ctx: Context, wire: Wire, team: str, person: str, now: datetime) -> list[Block]:
-    since = now.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-    texts = [f"*You*\n{_spent(ctx.queries.spent(since, person))}"]
+    texts = [f"*You*\n{sum_line(spent(ctx, Whose(person=person), now))}"]
     if refusal(ctx, wire, Right.ADMIN, Where(team, "", person), now) is None:
-        texts.append(f"*Everybody*\n{_spent(ctx.queries.spent(since))}")
-    body = [b.header(f"Spent in {since:%B}"), b.fields(texts)]
+        texts.append(f"*Everybody*\n{sum_line(spent(ctx, Whose(), now))}")
+    body = [b.header(f"Spent in {today(now):%B} (UTC)"), b.fields(texts)]
     limits = []
     if ctx.policy.budget_usd is not None:
         limits.append(f"A batch may cost {money(ctx.policy.budget_usd)} at most.")
     if ctx.policy.approval_usd is not None:
         limits.append(f"Above {money(ctx.policy.approval_usd)} a second person must agree.")
     return [*body, b.context(" ".join(limits))] if limits else body
-
-
-def _spent(spent: Spent) -> str:
-    if not spent.unpriced:
-        return money(spent.usd)
-    return f"at least {money(spent.usd)}; the price of {count(spent.unpriced, 'attempt')} is unknown"
 
 
 def _alerts(ctx: Context, person: str, now: datetime) -> list[Block]:

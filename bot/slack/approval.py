@@ -23,6 +23,10 @@ ASK = "ask"
 """Scope in which the newest question of each job is kept, under the job's id."""
 
 
+class AskedAlreadyError(ValueError):
+    """The same question waits for its answer; one sentence for the person."""
+
+
 @dataclass(frozen=True, slots=True)
 class Ask:
     """Somebody asked for a second person's word."""
@@ -37,7 +41,7 @@ class Ask:
     which: str = "failed"
     """Pictures to send again."""
     prompts: Mapping[str, str] = field(default_factory=dict)
-    """Other words for pictures that failed, by item."""
+    """Words for pictures that failed or are to be made again, by item; empty: as they were."""
 
     @property
     def wanted(self) -> tuple[object, ...]:
@@ -98,9 +102,30 @@ def may_cost(ctx: Context, job: Job, lane: Lane | None = None) -> Decimal | None
     return None if quote.unpriced else quote.high
 
 
-def ask(ctx: Context, job: Job, asked: Ask) -> None:
-    """Keep the question; it takes the place of an earlier one."""
-    ctx.shelf.remember(ASK, job.id, asked.to_json(), asked.at)
+def in_all(ctx: Context, job: Job, more: Decimal | None) -> Decimal | None:
+    """The most a job that has begun may come to with so much more; None: not known."""
+    known = may_cost(ctx, job)
+    return None if more is None or known is None else known + more
+
+
+def above_words(ctx: Context, job: Job, usd: Decimal | None) -> str:
+    """“With it the job may come to $5.04, above the limit of $5.00”; empty where nobody has to agree."""
+    limit = limit_of(ctx, job)
+    if limit is None or not needed(ctx, job, usd):
+        return ""
+    most = "a sum that is not known" if usd is None else money(usd)
+    return f"With it the job may come to {most}, above the limit of {money(limit)}"
+
+
+def request(ctx: Context, job: Job, new: Ask) -> str:
+    """Keep the question, in the place of an earlier one, and say so. Raises AskedAlreadyError."""
+    earlier = asked(ctx, job.id)
+    if earlier is not None and earlier.wanted == new.wanted:
+        raise AskedAlreadyError(
+            f"An approval of {earlier.price} has been asked for already; see the job's thread."
+        )
+    ctx.shelf.remember(ASK, job.id, new.to_json(), new.at)
+    return f"It may cost {new.price} in all, so a second person must agree: I have asked in the job's thread."
 
 
 def asked(ctx: Context, job_id: str) -> Ask | None:

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from bot.intake.budgeting import Budgets, Change
 from bot.pipeline.budget import monthly
+from bot.pipeline.costs import today
 from bot.runtime import Context
 from bot.slack import answers, reach
 from bot.slack import blocks as b
@@ -72,7 +73,7 @@ def shown(ctx: Context, where: Where, now: datetime, of: tuple[BudgetKind, str] 
     lines = [standing(ctx, one, now) for one in found if one.kind is not BudgetKind.CHANNEL or channel]
     if ctx.policy.budget_usd is not None:
         lines.append(f"*Each job*: {money(ctx.policy.budget_usd)} at most.")
-    month = f"{now:%B} (UTC)"
+    month = f"{today(now):%B} (UTC)"
     if not lines:
         return reach.sentence(
             f"There are no budgets for {month}: an admin sets them, like “budget channel 500”."

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from bot.intake.figures import Costs, Scope, Stats, after_month, first_day
 from bot.pipeline.budget import monthly
-from bot.pipeline.costs import midnight, spending
+from bot.pipeline.costs import midnight, spending, today
 from bot.pipeline.measuring import by_model, measured, measured_whole, of, since
 from bot.runtime import Context
 from bot.slack import blocks as b
@@ -108,15 +108,16 @@ def _member(wire: Wire, channel: str, person: str, now: datetime) -> bool:
 
 def costs(ctx: Context, asked: Costs, who: Asked, where: Where, now: datetime) -> Message:
     """A month's spending by model, against the budget."""
-    first = first_day(asked.month, now.date())
+    day = today(now)
+    first = first_day(asked.month, day)
     report = spending(ctx, who.whose, midnight(first), midnight(after_month(first)))
-    month = f"{first:%B %Y}" if first.year != now.year else f"{first:%B}"
-    limits = _limits(ctx, who.whose, where, now) if first == now.date().replace(day=1) else []
+    month = f"{first:%B %Y}" if first.year != day.year else f"{first:%B}"
+    limits = _limits(ctx, who.whose, where, now) if first == day.replace(day=1) else []
     if not report.models:
         said = f"{who.name}: nothing was sent in {month} (UTC), so nothing was spent."
         return b.message(said, [b.section(said), *(b.section(line) for line in limits)])
     body = [
-        b.header(f"Cost in {month}"),
+        b.header(f"Cost in {month} (UTC)"),
         b.section(f"*{who.name}*\n{b.escaped(_capital(spent_line(report.total)))}"),
     ]
     body += [
@@ -131,7 +132,7 @@ def costs(ctx: Context, asked: Costs, who: Asked, where: Where, now: datetime) -
     body.append(
         b.context("By when pictures were sent, UTC. Copies of duplicates are pictures that cost nothing.")
     )
-    return b.message(f"{who.name}, {month}: {spent_line(report.total)}", body)
+    return b.message(f"{who.name}, {month} (UTC): {spent_line(report.total)}", body)
 
 
 def _capital(said: str) -> str:

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from bot.pipeline import failures
 from bot.runtime import Context
-from bot.slack import approval, cards, keeping, rights
+from bot.slack import again, approval, cards, keeping, rights
 from bot.slack import blocks as b
 from bot.slack.approval import Ask
 from bot.slack.blocks import Block, Message
@@ -50,7 +50,7 @@ def _stands(ctx: Context, job: Job, asked: Ask) -> bool:
             states = frozenset({JobState.PLANNED})
         case "go_on":
             states = frozenset({JobState.PILOT_REVIEW})
-        case "retry" | "reword":
+        case "retry" | "reword" | "redo":
             states = OPEN_JOBS | {JobState.PILOT_REVIEW}
         case _:
             states = frozenset({JobState.PLANNED, JobState.PILOT, JobState.RUNNING, JobState.PAUSED})
@@ -65,6 +65,8 @@ def _about(ctx: Context, job: Job, asked: Ask) -> int:
         case "reword":
             said = {int(number): prompt for number, prompt in asked.prompts.items()}
             return len(failures.changed(ctx, job, said))
+        case "redo":
+            return len(again.waiting(ctx, job, asked.prompts))
         case _:
             return job.items
 
@@ -79,6 +81,7 @@ def _question(ctx: Context, job: Job, thread: Thread, asked: Ask) -> Message:
         "rush": "hurry what would come too late",
         "retry": f"send {pictures} again",
         "reword": f"make {pictures} with other words",
+        "redo": f"make {pictures} again",
     }[asked.verb]
     lane = {"live": " now", "batch": " in the cheaper lane"}.get(asked.lane or "", "")
     who = _who_may(ctx, thread)

@@ -28,7 +28,6 @@ from bot.slack.reach import Where
 from bot.slack.return_card import Return
 from bot.slack.rights import Right, refusal
 from bot.slack.telling import Desk, Fate, Place, tell
-from bot.watch.words import money
 from storage.records import Announcement, InboxEntry, Job, Permit
 
 RETURNED = "returned"
@@ -208,14 +207,8 @@ def _limits(ctx: Context, job: Job, back: Return) -> tuple[str, str]:
     """Why it cannot be confirmed at all, and who must: sentences, empty where nothing stands in the way."""
     if back.state != "asked":
         return "", ""
-    usd, limit = _in_all(ctx, job, back.diff), approval.limit_of(ctx, job)
-    above = ""
-    if limit is not None and approval.needed(ctx, job, usd):
-        most = "a sum that is not known" if usd is None else money(usd)
-        above = (
-            f"With it the job may come to {most}, above the limit of {money(limit)}: another must confirm."
-        )
-    return over_budget(ctx, job, back.diff) or "", above
+    above = approval.above_words(ctx, job, _in_all(ctx, job, back.diff))
+    return over_budget(ctx, job, back.diff) or "", f"{above}: another must confirm." if above else ""
 
 
 def note_taken(ctx: Context, job: Job, name: str, now: datetime) -> None:

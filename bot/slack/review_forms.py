@@ -12,8 +12,8 @@ from bot.intake.verdicts import Say, parse_pictures
 from bot.pipeline import redo
 from bot.pipeline.redo import CannotRedoError, price_words
 from bot.runtime import Context
+from bot.slack import approval, fields, limits, previews
 from bot.slack import blocks as b
-from bot.slack import fields, limits, previews
 from bot.slack.blocks import Block
 from bot.slack.fields import View, choice, field, option, text
 from bot.slack.reach import Where
@@ -88,11 +88,19 @@ def redo_form(ctx: Context, job: Job, item: Item, where: Where, now: datetime) -
         *([b.small(f"Rejected for: {why}")] if item.review is ReviewState.REJECTED and why else []),
         field("prompt", "Prompt", text(item.prompt, most=most, lines=True), optional=False),
         _lanes(card, item),
+        *_above(ctx, job, card, item),
         b.small(f"Kept as it was: {', '.join(stays)}. The version you see is kept, too."),
         *_seen(ctx, job, item),
     ]
     title = f"Redo picture {item.first}"
     return fields.modal(REDO, title, body, submit="Make it again", kept=kept(where, item))
+
+
+def _above(ctx: Context, job: Job, card: ModelCard, item: Item) -> list[Block]:
+    """That a second person is asked first, where the quickest way passes the spending limit."""
+    price = redo.price_of(card, item, item.prompt, redo.lane_of(card, None))
+    above = approval.above_words(ctx, job, approval.in_all(ctx, job, price.high if price else None))
+    return [b.small(f"{above}: a second person is asked in the thread first.")] if above else []
 
 
 def _lanes(card: ModelCard, item: Item) -> Block:

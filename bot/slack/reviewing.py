@@ -15,8 +15,9 @@ from bot.intake.options import CommandError
 from bot.intake.verdicts import Say, Verdict, as_ranges, parse_pictures, parse_verdict
 from bot.pipeline.redo import CannotRedoError
 from bot.runtime import Context
-from bot.slack import answers, reach, review, verdict_words
+from bot.slack import again, answers, reach, review, verdict_words
 from bot.slack import blocks as b
+from bot.slack.approval import AskedAlreadyError
 from bot.slack.reach import Where
 from bot.slack.review_words import REASONS
 from bot.slack.rights import Right, refusal
@@ -95,7 +96,7 @@ def follow(desk: Desk, given: Json, where: Where, once: str) -> str:
     deed = Deed(ctx, desk.wire, job, where.person, now, once, given)
     try:
         said = DEEDS[given["do"]](deed)
-    except (CannotRedoError, CommandError) as problem:
+    except (CannotRedoError, CommandError, AskedAlreadyError) as problem:
         return b.escaped(str(problem))
     review.touch(ctx, job.id, now)
     return said
@@ -155,7 +156,7 @@ def _redo_one(deed: Deed) -> str:
     if item is None:
         return "That picture is not there any more."
     lane = Lane(deed.given["lane"]) if deed.given.get("lane") else None
-    said = verdict_words.made_again(
+    said = again.made_again(
         deed.ctx, deed.job, [item], deed.person, deed.now, prompt=deed.given["prompt"], lane=lane
     )
     return said or verdict_words.late(deed.ctx, item, deed.now)
@@ -206,9 +207,9 @@ def _verdict(deed: Deed, verdict: Verdict) -> str:
             return verdict_words.undone(ctx, job, verdict.pictures, person, now, once=deed.once)
         case Say.REDO:
             assert verdict.pictures is not None
-            items = verdict_words.pictures_meant(ctx, job, verdict.pictures)
+            items = again.pictures_meant(ctx, job, verdict.pictures)
             prompt = verdict.words or None
-            said = verdict_words.made_again(ctx, job, items, person, now, prompt=prompt, once=deed.once)
+            said = again.made_again(ctx, job, items, person, now, prompt=prompt, once=deed.once)
             return said or "They are being made again already."
         case Say.APPROVE | Say.REJECT:
             assert verdict.pictures is not None
@@ -247,7 +248,7 @@ def _react(deed: Deed) -> str:
             f"{items[0].first}` in its thread."
         )
     if say is Say.REDO:
-        said = verdict_words.made_again(deed.ctx, deed.job, items, deed.person, deed.now, once=deed.once)
+        said = again.made_again(deed.ctx, deed.job, items, deed.person, deed.now, once=deed.once)
         return said or "It is being made again already."
     event = ReviewEvent.APPROVE if say is Say.APPROVE else ReviewEvent.REJECT
     pick = Pick(as_ranges(numbers), seen={ReviewState.UNREVIEWED})

@@ -22,9 +22,10 @@ from bot.pipeline.plan import Plan, PlanError
 from bot.pipeline.redo import Again, CannotRedoError
 from bot.pipeline.start import start
 from bot.runtime import Context
-from bot.slack import approval, returns
+from bot.slack import again, approval, returns
 from bot.slack import words as w
-from bot.slack.approval import Ask
+from bot.slack.again import REDO
+from bot.slack.approval import Ask, AskedAlreadyError
 from bot.slack.reach import Where
 from bot.slack.rights import Right, refusal
 from bot.slack.wire import Wire
@@ -221,7 +222,7 @@ def do(ctx: Context, wish: Wish, now: datetime) -> str:
         raise Objection(f"Job {job.id} has moved on meanwhile; look at its card.") from None
     except PlanError as problem:
         raise Objection(f"{problem}.") from None
-    except CannotRedoError as problem:
+    except (CannotRedoError, AskedAlreadyError) as problem:
         raise Objection(str(problem)) from None
 
 
@@ -236,7 +237,7 @@ def _start(ctx: Context, wish: Wish, job: Job, now: datetime) -> str:
         return f"Job {job.id} makes a sample of {count(size, 'picture')} first."
     usd = approval.may_cost(ctx, job, lane)
     if approval.needed(ctx, job, usd):
-        return _ask(ctx, Ask(wish.person, START, wish.lane, usd, now), job)
+        return approval.request(ctx, job, Ask(wish.person, START, wish.lane, usd, now))
     start(ctx, job, now, person=wish.person, lane=lane)
     return f"Job {job.id} has started."
 
@@ -244,17 +245,9 @@ def _start(ctx: Context, wish: Wish, job: Job, now: datetime) -> str:
 def _go_on(ctx: Context, wish: Wish, job: Job, now: datetime) -> str:
     usd = approval.may_cost(ctx, job)
     if approval.needed(ctx, job, usd):
-        return _ask(ctx, Ask(wish.person, GO_ON, None, usd, now), job)
+        return approval.request(ctx, job, Ask(wish.person, GO_ON, None, usd, now))
     pilot.go_on(ctx, job, now, wish.person)
     return f"Job {job.id} goes on with the rest."
-
-
-def _ask(ctx: Context, asked: Ask, job: Job) -> str:
-    earlier = approval.asked(ctx, job.id)
-    if earlier is not None and earlier.wanted == asked.wanted:
-        raise Objection(f"An approval of {earlier.price} has been asked for already; see the job's thread.")
-    approval.ask(ctx, job, asked)
-    return f"It may cost {asked.price}, so a second person must agree: I have asked in the job's thread."
 
 
 def _agree(ctx: Context, wish: Wish, job: Job, now: datetime) -> str:
@@ -281,12 +274,11 @@ def _cancel(ctx: Context, wish: Wish, job: Job, now: datetime) -> str:
 
 
 def _retry(ctx: Context, wish: Wish, job: Job, now: datetime) -> str:
-    more, known = failures.again_usd(ctx, job, wish.which), approval.may_cost(ctx, job)
-    usd = None if more is None or known is None else known + more
+    usd = approval.in_all(ctx, job, failures.again_usd(ctx, job, wish.which))
     if approval.needed(ctx, job, usd):
-        return _ask(ctx, Ask(wish.person, RETRY, None, usd, now, which=wish.which), job)
-    again = failures.send_again(ctx, job, wish.which, wish.person, now, wish.once)
-    return f"{count(again, 'picture')} of job {job.id} will be sent again."
+        return approval.request(ctx, job, Ask(wish.person, RETRY, None, usd, now, which=wish.which))
+    number = failures.send_again(ctx, job, wish.which, wish.person, now, wish.once)
+    return f"{count(number, 'picture')} of job {job.id} will be sent again."
 
 
 def _reword(ctx: Context, wish: Wish, job: Job, now: datetime) -> str:
@@ -297,20 +289,28 @@ def _reword(ctx: Context, wish: Wish, job: Job, now: datetime) -> str:
     ]
     if not wanted:
         raise Objection("Nothing was sent: these pictures have other words already, or are being made.")
-    more, known = failures.reworded(ctx, wanted, now).most, approval.may_cost(ctx, job)
-    usd = None if more is None or known is None else known + more
+    usd = approval.in_all(ctx, job, failures.reworded(ctx, wanted, now).most)
     if approval.needed(ctx, job, usd):
-        return _ask(ctx, Ask(wish.person, REWORD, wish.lane, usd, now, prompts=wish.prompts), job)
+        return approval.request(ctx, job, Ask(wish.person, REWORD, wish.lane, usd, now, prompts=wish.prompts))
     returns.note_taken(ctx, job, wish.once, now)
     redone = failures.reword(ctx, job, wanted, wish.person, now, wish.once)
     price = f", for {redone.price}" if redone else ""
     return f"{count(len(wanted), 'picture')} of job {job.id} will be made with other words{price}."
 
 
+def _redo(ctx: Context, wish: Wish, job: Job, now: datetime) -> str:
+    """A reviewer asked for it, and a second person agreed to the price."""
+    lane = Lane(wish.lane) if wish.lane else None
+    said = again.agreed(ctx, job, wish.prompts, lane, wish.person, now, wish.once)
+    if not said:
+        raise Objection("Nothing was sent: these pictures are being made again already.")
+    return said
+
+
 def _rush(ctx: Context, wish: Wish, job: Job, now: datetime) -> str:
     usd = approval.may_cost(ctx, job, Lane.LIVE)
     if approval.needed(ctx, job, usd):
-        return _ask(ctx, Ask(wish.person, RUSH, None, usd, now), job)
+        return approval.request(ctx, job, Ask(wish.person, RUSH, None, usd, now))
     approve_rush(ctx, job, now, wish.person)
     return f"Job {job.id} may be rushed to keep its deadline, for {_at_most(usd)}."
 
@@ -340,6 +340,7 @@ _DO: Mapping[str, Callable[[Context, Wish, Job, datetime], str]] = {
     CANCEL: _cancel,
     RETRY: _retry,
     REWORD: _reword,
+    REDO: _redo,
     RUSH: _rush,
     REUSE: _reuse,
     ANEW: _anew,

@@ -5,23 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from bot.intake.options import CommandError
 from bot.intake.verdicts import EVERY, Pictures, Ranges, as_ranges, spoken
-from bot.pipeline import redo
-from bot.pipeline.redo import Again
 from bot.runtime import Context
 from bot.slack import blocks as b
 from bot.slack import review
 from bot.slack import words as w
 from bot.slack.review_page import Tally
 from bot.watch.words import count
-from providers.base import Lane
 from storage.records import Item, Job
 from storage.reviews import Pick
 from storage.states import ItemState, ReviewEvent, ReviewState
-
-MOST_AGAIN = 100
-"""Pictures made again by one word: more is a batch of its own, with its own quote and Start."""
 
 LISTED = 12
 """Pictures named one by one in an answer."""
@@ -148,49 +141,7 @@ def _missing(ranges: Ranges, known: set[int]) -> list[int]:
     return [number for low, high in ends for number in range(low, high + 1) if number not in known]
 
 
-# --- again -----------------------------------------------------------------------------------------------
-
-
-def pictures_meant(ctx: Context, job: Job, pictures: Pictures) -> Sequence[Item]:
-    """The versions that count of these pictures. Raises CommandError for too many, or none."""
-    total = job.items or 1
-    size = sum(min(high, total) - low + 1 for low, high in pictures.ranges if low <= total)
-    if size > MOST_AGAIN:
-        raise CommandError(
-            f"That is {count(size, 'picture')}; at most {MOST_AGAIN} are made again at a time. Name fewer, "
-            "or hand them in as a batch of their own."
-        )
-    items = ctx.reviews.picked(job.id, pictures.ranges)
-    if not items:
-        raise CommandError(f"There is no picture {spoken(pictures.ranges)} in this batch.")
-    return items
-
-
-def made_again(
-    ctx: Context,
-    job: Job,
-    items: Sequence[Item],
-    person: str,
-    now: datetime,
-    *,
-    prompt: str | None = None,
-    lane: Lane | None = None,
-    once: str = "",
-) -> str:
-    """New versions of these; empty where there was nothing left to do.
-
-    Raises CannotRedoError or CommandError with a sentence.
-    """
-    if prompt and len(items) > 1:
-        raise CommandError("New words are for one picture at a time; name one, or leave the words out.")
-    wanted = [Again(item, prompt or None, lane) for item in items]
-    done = redo.redo(ctx, job, wanted, person, now, once=once)
-    if not done.added:
-        return ""
-    numbers = spoken(as_ranges(item.first for item in done.added))
-    which = f"Picture {numbers} is" if len(done.added) == 1 else f"Pictures {numbers} are"
-    hours = " within hours" if any(item.lane == Lane.BATCH for item in done.added) else ""
-    return f"{which} being made again{hours}, for {done.price}. Before and after come in the thread."
+# --- taken back ------------------------------------------------------------------------------------------
 
 
 def undone(

@@ -84,9 +84,7 @@ def added(parts: Iterable[Spent], jobs: int) -> Spent:
 
 def spent_line(spent: Spent) -> str:
     """“$12.40 for 310 pictures in 3 jobs: $0.04 each, $0.05 for each of the 248 approved.”"""
-    money_spent = "cost unknown" if spent.known is None else money(spent.usd)
-    said = f"at least {money_spent}" if spent.unpriced and spent.known is not None else money_spent
-    said += f" for {count(spent.pictures, 'picture')} in {count(spent.jobs, 'job')}"
+    said = f"{_sum(spent)} for {count(spent.pictures, 'picture')} in {count(spent.jobs, 'job')}"
     prices = [f"{unit_price(spent.each)} each"] if spent.each else []
     if spent.approved:
         price = f"{unit_price(spent.each_approved)} for each of the " if spent.each_approved else ""
@@ -95,6 +93,20 @@ def spent_line(spent: Spent) -> str:
             prices[-1] += f" ({spent.unreviewed:,} not reviewed yet)"
     said += f": {', '.join(prices)}" if prices else ""
     return f"{said}.{unknown_line(spent)}"
+
+
+def sum_line(spent: Spent) -> str:
+    """“At least $12.40. What 4 answers cost is not known ($0.16 at list price).” The sum alone where all is
+    known.
+    """
+    said, unknown = _sum(spent), unknown_line(spent)
+    return f"{said[:1].upper()}{said[1:]}.{unknown}" if unknown else said
+
+
+def _sum(spent: Spent) -> str:
+    if spent.known is None:
+        return "cost unknown"
+    return f"at least {money(spent.usd)}" if spent.unpriced else money(spent.usd)
 
 
 def unknown_line(spent: Spent) -> str:

@@ -27,10 +27,12 @@ class Tally:
 
     duplicates: int = 0
     """Of `stored`: copied from an identical request instead of made and paid."""
+    duplicates_usd: Decimal | None = None
+    """What making those would have cost at the list price; None where that is not known."""
     reused: int = 0
     """Of `stored`: copied of pictures approved in earlier jobs; they say nothing of how this one went."""
     reused_usd: Decimal | None = None
-    """What making those would have cost at the list price; None where that is not known."""
+    """The same for these."""
     first_try: int = 0
     """Of `stored`: made at the first attempt."""
     retries: int = 0
@@ -81,7 +83,7 @@ class Tally:
 
     @property
     def sent(self) -> int:
-        """settled - duplicates - reused: the items really sent."""
+        """settled - duplicates - reused: what is no copy, and copies that share a failure."""
         return self.settled - self.duplicates - self.reused
 
     @property
@@ -146,14 +148,3 @@ class Timing:
         if self.window is None:
             return timedelta()
         return max(self.elapsed(now) - self.window, timedelta())
-
-
-def duplicates_saved_usd(tally: Tally) -> Decimal | None:
-    """duplicates x spent_usd / (stored - duplicates - reused): what the copies would have cost if made.
-
-    None when the spending is unknown or nothing was made.
-    """
-    made = tally.stored - tally.duplicates - tally.reused
-    if tally.spent_usd is None or made <= 0:
-        return None
-    return tally.spent_usd / made * tally.duplicates

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from bot.watch.alerts import AlertRules, advice_lines, reason_lines
 from bot.watch.facts import JobFacts, Quality, Quote
-from bot.watch.rates import Tally, Timing, duplicates_saved_usd
+from bot.watch.rates import Tally, Timing
 from bot.watch.words import count, duration, listed, money, money_range, percent, unit_price, whole_percent
 
 
@@ -137,9 +137,8 @@ def _quality(quality: Quality) -> str:
 
 def _duplicates(tally: Tally) -> str:
     said = []
-    if tally.duplicates and tally.finished:  # before that not all of them are copied, nor all others paid
-        saved = duplicates_saved_usd(tally)
-        about = f", which saved about {money(saved)}" if saved else ""
+    if tally.duplicates and tally.finished:  # before that not all of them are copied
+        about = f", which saved {money(tally.duplicates_usd)}" if tally.duplicates_usd else ""
         copied = count(tally.duplicates, "duplicate was", "duplicates were")
         said.append(f"{copied} copied instead of made again{about}.")
     if tally.reused:

@@ -7,9 +7,11 @@ from pathlib import Path
 
 from sqlalchemy import text
 
+from bot.pipeline.attend import facts, tally
 from bot.pipeline.audit import audit
 from bot.pipeline.start import start
 from bot.watch.accounts import decision_lines, failure_lines, money_lines
+from bot.watch.summary import summarise
 from providers.base import Billed, Failure, FailureKind, Lane
 from storage.records import Permit
 from storage.reviews import Pick
@@ -87,3 +89,22 @@ def test_books_that_do_not_agree_are_an_exception(tmp_path: Path) -> None:
         found = audit(ctx, job)
         assert not found["holds"]
         assert found["exceptions"] == ["the pictures cost $0.1 and the attempts $0.101"]
+
+
+def test_a_duplicate_whose_original_was_refused_saved_nothing(tmp_path: Path) -> None:
+    clock = TestClock()
+    provider = PaidSketch(tmp_path, clock, "0.10")
+    with make_context(tmp_path, {"sketch": provider}, clock=clock) as ctx:
+        prompts = ("one", "two", "one", "one", "one", "two")
+        job = planned(ctx, sheet(tmp_path, [{"prompt": p} for p in prompts]), lane=Lane.BATCH)
+        start(ctx, job, START)
+        provider.failures.append(Failure(FailureKind.CONTENT_POLICY, "moderation", "no", Billed.NO))
+        job = run_to_end(ctx, job)
+        counted = tally(ctx, job)
+        assert (counted.stored, counted.refused) == (2, 4)
+        assert (counted.duplicates, counted.duplicates_usd) == (1, Decimal("0.10"))
+        assert counted.refusal_rate == 4 / 5
+        found = audit(ctx, job)
+        assert (found["duplicates_stored"], found["saved_usd"]) == (1, 0.1)
+        summary = summarise(facts(ctx, job), clock(), ctx.policy.rules)
+        assert summary.duplicates == "1 duplicate was copied instead of made again, which saved $0.10."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from storage.voting import Pick
 from tests.parts import QUICK
 from tests.priced import PaidSketch
 from tests.slack.house import House, house, words
+from tests.slack.test_home import opened
 from tests.slack.test_summary import made, summaries
 
 
@@ -131,3 +133,21 @@ def test_in_a_direct_message_it_is_about_ones_own(shop: House) -> None:
     told = words(shop.ana.messages("@imgbatch")[-1])
     assert "You" in told
     assert "$0.30 for 4 pictures" in told
+
+
+@pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "Pacific/Honolulu"])
+def test_home_and_cost_say_the_same_at_the_turn_of_the_month(shop: House, zone: str) -> None:
+    """Sent in the last minute, UTC, by somebody whose own calendar is a day ahead or still behind."""
+    shop.workspace._site.state.users[ADMIN].tz = zone
+    try:
+        shop.clock.at = datetime(2027, 1, 31, 23, 40, tzinfo=UTC)
+        made(shop)
+        shop.clock.at = datetime(2027, 1, 31, 23, 59, 59, tzinfo=UTC)
+        for month, usd in (("January", "$0.30"), ("February", "$0.00")):
+            opened(shop, f"Spent in {month} (UTC)", f"*You*\n{usd}")
+            told = said(shop, "cost me")
+            assert f"{month} (UTC)" in told
+            assert (f"{usd} for 4 pictures" in told) is (month == "January")
+            shop.clock.move(2)
+    finally:
+        shop.workspace._site.state.users[ADMIN].tz = "Europe/Lisbon"

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from bot.watch.rates import Tally, Timing, duplicates_saved_usd
+from bot.watch.rates import Tally, Timing
 from bot.watch.words import count, duration, listed, money, percent, unit_price, whole_percent
 
 START = datetime(2026, 11, 2, 8, tzinfo=UTC)
@@ -61,13 +61,6 @@ def test_unknown_spending_or_no_picture_has_no_cost_per_image() -> None:
     assert Tally(10, stored=10).cost_per_image_usd is None
     assert Tally(10, failed=10, spent_usd=Decimal(1)).cost_per_image_usd is None
     assert Tally(10, stored=10, spent_usd=Decimal(0)).cost_per_image_usd == 0
-
-
-def test_copies_save_what_the_made_ones_cost_each() -> None:
-    tally = Tally(100, stored=100, duplicates=20, spent_usd=Decimal("3.20"))
-    assert duplicates_saved_usd(tally) == Decimal("0.80")
-    assert duplicates_saved_usd(Tally(100, stored=100, duplicates=20)) is None
-    assert duplicates_saved_usd(Tally(5, stored=5, duplicates=5, spent_usd=Decimal(0))) is None
 
 
 def test_time_is_measured_against_the_window() -> None:

@@ -98,17 +98,15 @@ def test_a_running_job_says_how_long_it_has_been_running() -> None:
 
 
 def test_duplicates_and_retries_are_told_with_what_they_saved_and_cost() -> None:
-    tally = Tally(100, stored=100, duplicates=20, first_try=72, retries=9, spent_usd=Decimal("3.20"))
+    tally = Tally(100, stored=100, duplicates=20, duplicates_usd=Decimal("0.80"), first_try=72, retries=9)
     summary = told(tally)
-    assert summary.duplicates == "20 duplicates were copied instead of made again, which saved about $0.80."
+    assert summary.duplicates == "20 duplicates were copied instead of made again, which saved $0.80."
     assert summary.retries == "9 retries; 90.0% came out at the first try."
 
 
 def test_what_duplicates_save_is_said_when_all_are_copied() -> None:
     tally = Tally(58, stored=6, duplicates=3, in_flight=52, spent_usd=Decimal("0.32"))
-    assert told(tally).duplicates == "", (
-        "of six pictures three would be counted as copies, and the saving doubled"
-    )
+    assert told(tally).duplicates == "", "some are still to come, and so is what they save"
 
 
 def test_what_is_not_a_failure_is_told_apart() -> None:
