@@ -100,14 +100,14 @@ class Troubles:
     def drop(self) -> Trouble:
         """A quarter of a job's prompts make the vendor fail, each time."""
         card = self.card()
-        job = self.world.begin(card, self.lane(), self.colours(120), "[down]")
+        job = self.world.begin(card, self.lane(), self.colours(80), "[down]")
         return self._made(
             "drop", [f"success-rate:{job.id}"], 6, partial(too_few, self.world, job), jobs=[job.id]
         )
 
     def refused_value(self) -> Trouble:
         """One value of a column is refused by the vendor's content rules."""
-        colours = ["moderated" if n % 6 == 0 else colour for n, colour in enumerate(self.colours(150))]
+        colours = ["moderated" if n % 6 == 0 else colour for n, colour in enumerate(self.colours(90))]
         job = self.world.begin(self.card(), self.lane(), colours)
         told_by = [f"refusals:{job.id}", f"success-rate:{job.id}"]
         to_see = partial(too_few, self.world, job)
@@ -129,7 +129,7 @@ class Troubles:
         """A vendor that says what each picture cost takes a quarter more."""
         card = self.card("xai", "bfl")
         self.world.turn(card.provider, price_factor=1.25)
-        job = self.world.begin(card, self.lane(), self.colours(30))
+        job = self.world.begin(card, self.lane(), self.colours(25))
         way = f"cost-drift:{card.provider}/{card.id}/{job.lane}"
 
         def to_see() -> bool:
@@ -144,7 +144,7 @@ class Troubles:
         card = self.card(live=True)
         since = self.world.clock()
         self.world.turn(card.provider, error_rate=1.0)
-        job = self.world.begin(card, Lane.LIVE, self.colours(30))
+        job = self.world.begin(card, Lane.LIVE, self.colours(25))
 
         def to_see() -> bool:
             ctx = self.world.ctx
@@ -174,7 +174,7 @@ class Troubles:
         """A vendor's content rules refuse more than half of whatever comes."""
         card = self.card(live=True)
         self.world.turn(card.provider, refusal_rate=0.6)
-        jobs = [self.world.begin(card, Lane.LIVE, self.colours(30)) for _ in range(5)]
+        jobs = [self.world.begin(card, Lane.LIVE, self.colours(25)) for _ in range(5)]
 
         def to_see() -> bool:
             ended = [self.world.ended(job) for job in jobs]

@@ -31,9 +31,9 @@ from storage.states import LIVING_JOBS, ItemState
 from tests.parts import TestClock, make_context
 
 BEGIN = datetime(2026, 11, 1, tzinfo=UTC)
-POLL = timedelta(minutes=5)
-"""What the clock moves on while only batches are under way: the longest wait between two polls."""
-LIVE_POLL = timedelta(minutes=1)
+POLL = timedelta(minutes=10)
+"""How far the clock moves while only batches are under way, and the longest wait between two polls of one."""
+LIVE_POLL = timedelta(minutes=2)
 """The same while live calls are."""
 
 USUAL: Mapping[str, float] = {
