@@ -58,6 +58,9 @@ DeadlineOption = Annotated[
 RushOption = Annotated[
     bool, typer.Option("--rush", help="Pay the live lane for what would miss the deadline.")
 ]
+ReuseOption = Annotated[
+    bool, typer.Option("--reuse", help="Copy pictures of the same request that were approved before.")
+]
 BudgetOption = Annotated[str | None, typer.Option(help="Refuse the job if it may cost more, in USD.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else on standard output.")]
 
@@ -100,9 +103,7 @@ def run(
     pilot: Annotated[
         int | None, typer.Option(min=1, max=1000, help="Make so many as a sample first, show it, and ask.")
     ] = None,
-    reuse: Annotated[
-        bool, typer.Option("--reuse", help="Copy pictures of the same request that were approved before.")
-    ] = False,
+    reuse: ReuseOption = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Start without asking.")] = False,
     strict: Annotated[bool, typer.Option(help="Do not start if any row is bad.")] = False,
     again: Annotated[bool, typer.Option(help="Begin anew though the same job is unfinished.")] = False,
@@ -141,14 +142,15 @@ def plan(
     chunk: ChunkOption = None,
     deadline: DeadlineOption = None,
     rush: RushOption = False,
+    reuse: ReuseOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Say what a job would do and cost. Sends nothing, spends nothing, keeps nothing."""
-    from bot.run import show_plan
+    from bot.plans import show_plan
 
     wanted = _wanted(
         sheet, template, provider, model, size, quality, background, variants, lane, budget, off_peak, chunk,
-        deadline, rush,
+        deadline, rush, reuse=reuse,
     )  # fmt: skip
     raise typer.Exit(_guarded(show_plan, wanted, as_json))
 
@@ -186,7 +188,7 @@ def _steer(verb: str, job: str) -> None:
 @app.command()
 def audit(job: JobArgument, as_json: JsonOption = False) -> None:
     """Show a job's ledger: is every row accounted for?"""
-    from bot.run import show_audit
+    from bot.listing import show_audit
 
     raise typer.Exit(_guarded(show_audit, job, as_json))
 
@@ -241,7 +243,7 @@ def export(
 @app.command()
 def jobs(as_json: JsonOption = False) -> None:
     """List the jobs of this data store, newest first."""
-    from bot.run import show_jobs
+    from bot.listing import show_jobs
 
     raise typer.Exit(_guarded(show_jobs, as_json))
 
@@ -249,7 +251,7 @@ def jobs(as_json: JsonOption = False) -> None:
 @app.command()
 def models(as_json: JsonOption = False) -> None:
     """List every known model: lanes, sizes, prices, shutdown dates."""
-    from bot.run import show_models
+    from bot.listing import show_models
 
     raise typer.Exit(_guarded(show_models, as_json))
 

@@ -15,7 +15,7 @@ from bot.config import load
 from bot.runtime import Context, now
 from bot.slack.blocks import ERASED
 from bot.steer import WHO
-from bot.terminal import fail
+from bot.terminal import confirmed, fail
 from bot.watch.words import count
 from storage.people import RESULTS, swap
 
@@ -54,7 +54,9 @@ def erase_person(person: str, *, yes: bool) -> int:
                 "are deleted there by the running bot. Pictures, sums and decisions stay. This cannot be "
                 "undone. Messages in Slack are Slack's."
             )
-            typer.confirm("Erase?", abort=True)
+            if not confirmed("Erase?"):
+                typer.echo("Nothing was erased.")
+                return 0
         counts = erase(ctx, person)
     rows = ", ".join(f"{number:,} in {name}" for name, number in counts.items()) or "nothing was stored"
     typer.echo(f"{person} is {alias} now: {rows}")

@@ -133,13 +133,14 @@ class Store(Collector):
         unpriced = Counted(
             "imgbatch_unpriced_answers",
             "Answers this month that may have been billed and of whose price nobody says anything.",
-            labels=names,
+            labels=[*names, "outcome"],
         )
         for key, found in sorted(self._answers.since_the_first(now).items()):
             for outcome in sorted({*OUTCOMES, *found}):
-                answers.add_metric([*key, outcome], found[outcome].count if outcome in found else 0)
+                some = found.get(outcome)
+                answers.add_metric([*key, outcome], some.count if some else 0)
+                unpriced.add_metric([*key, outcome], some.unpriced if some else 0)
             spend.add_metric(key, float(sum(one.usd for one in found.values())))
-            unpriced.add_metric(key, sum(one.unpriced for one in found.values()))
         yield from (answers, spend, unpriced)
 
     def _pauses(self) -> Metric:

@@ -132,6 +132,23 @@ def test_the_margin_of_results_that_will_vanish(ctx: Context, tmp_path: Path) ->
     assert value(told(metrics), "imgbatch_results_expiry_margin_seconds", provider="sketch") == 3 * 3600
 
 
+def test_what_nobody_prices_is_told_apart_from_what_may_not_have_been_billed(
+    ctx: Context, tmp_path: Path
+) -> None:
+    work(ctx, tmp_path)
+    with ctx.vitals._engine.begin() as c:
+        c.execute(text("UPDATE attempt SET cost = NULL, billed = 'yes' WHERE item = 1"))
+        failed = (
+            "UPDATE attempt SET cost = NULL, outcome = 'server_error', billed = :billed WHERE item = :item"
+        )
+        c.execute(text(failed), [{"item": 2, "billed": "unknown"}, {"item": 3, "billed": "no"}])
+    said = told(Metrics(ctx, tmp_path))
+    assert value(said, "imgbatch_unpriced_answers_total", outcome="made") == 1
+    assert value(said, "imgbatch_unpriced_answers_total", outcome="server_error") == 1
+    assert value(said, "imgbatch_unpriced_answers_total") == 2
+    assert value(said, "imgbatch_answers_total", outcome="server_error") == 2
+
+
 def test_a_restart_loses_and_repeats_nothing(tmp_path: Path) -> None:
     clock = TestClock()
     with make_context(tmp_path / "data", clock=clock) as ctx:

@@ -30,8 +30,11 @@ SELECTOR = re.compile(r"\b((?:imgbatch|process)_[a-z_]+)\{([^}]*)\}")
 MATCHER = re.compile(r'(\w+)(=~|!~|!=|=)"([^"]*)"')
 BY = re.compile(r"\b(?:by|on) \(([^)]*)\)")
 
-GIVEN_BY_PROMETHEUS = {"job", "instance"}
-"""Labels that every series has."""
+GIVEN_BY_PROMETHEUS = {"job", "instance", "alertname"}
+"""Labels that it gives to every series, and to those that tell which rules fire."""
+
+GIVEN_BY_ITSELF = re.compile(r"\b(?:up|ALERTS)\{")
+"""What Prometheus tells of itself: whether it reaches us, and which rules fire."""
 
 CALLS = ("submit", "find", "poll", "results", "fetch", "cancel", "check")
 
@@ -111,7 +114,7 @@ ALL = {f"{place}-{where}": expression for place, (where, expression) in enumerat
 def test_what_is_asked_for_is_told(told: dict[str, dict[str, set[str]]], where: str) -> None:
     expression = ALL[where]
     names = set(NAME.findall(expression))
-    assert names or "up{" in expression
+    assert names or GIVEN_BY_ITSELF.search(expression)
     assert not names - set(told), f"{where} asks for what nobody tells"
     for name, matchers in SELECTOR.findall(expression):
         for label, how, value in MATCHER.findall(matchers):
