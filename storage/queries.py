@@ -11,6 +11,7 @@ from sqlalchemy import and_, func, or_, select
 
 from storage.accounts import Accounts
 from storage.budgets import Spending
+from storage.causes import Causes
 from storage.copies import OWN
 from storage.costs import Costs
 from storage.failed import FailedItems
@@ -63,6 +64,7 @@ class Queries(
     Histories,
     Accounts,
     Measures,
+    Causes,
     Reusing,
     Pruning,
 ):

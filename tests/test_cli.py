@@ -90,6 +90,23 @@ def test_cost_and_stats_tell_of_what_was_made(folder: Path) -> None:
     assert "100.0% of 3 pictures came out; 0 retries a picture." in said
 
 
+def test_a_sheet_nobody_can_draw_from_says_what_to_write_first(folder: Path) -> None:
+    said = quickly(folder, "plan", "s.csv")
+    assert said.returncode == 2
+    assert said.stderr == (
+        "imgbatch: Nothing says what the pictures shall show. Write a prompt template with s.csv, such as "
+        "“Studio photo of {{ name }}”, where each row fills in its own words, or give the sheet a column "
+        "“prompt”.\n"
+    )
+    (folder / "empty.csv").write_text("sku,prompt\nA,\nB,\n")
+    said = quickly(folder, "plan", "empty.csv")
+    assert "Not one of the 2 rows of empty.csv can be used. Line 2, for example: The row's “prompt” cell" in (
+        said.stderr
+    )
+    (folder / "one.csv").write_text("sku,prompt\nA,\n")
+    assert "The only row of one.csv cannot be used: The row's" in quickly(folder, "plan", "one.csv").stderr
+
+
 def at_a_terminal(folder: Path, answers: str, *arguments: str) -> Said:
     """The command with somebody there who types these answers."""
     theirs, ours = pty.openpty()
@@ -269,7 +286,7 @@ def test_plan_spends_and_keeps_nothing(folder: Path) -> None:
         (["run", "."], "is a folder"),
         (["run", "s.csv", "-t", "{{ nam }}"], "did you mean {{ name }}"),
         (["run", "s.csv", "-t", "@none.txt"], "none.txt, which cannot be read"),
-        (["run", "s.csv"], "no prompt"),
+        (["run", "s.csv"], "Write a prompt template with s.csv"),
         (["run", "s.csv", "-t", "x", "--size", "big"], "is not a size"),
         (["run", "s.csv", "-t", "x", "--budget", "lots"], "amount in USD"),
         (["run", "s.csv", "-t", "x", "--provider", "openay"], "There is no provider"),

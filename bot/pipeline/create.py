@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from bot.intake.rows import read_rows
+from bot.intake.rows import read_rows, unsaid
 from bot.intake.sheet import Sheet, SheetError, open_sheet
 from bot.intake.spec import BadRow, JobSpec, Wish
 from bot.intake.template import Template, TemplateError, compile_template
@@ -240,6 +240,8 @@ def _open(ctx: Context, wanted: Wanted, job_id: str, now: datetime, keep: Callab
         sheet = open_sheet(wanted.sheet, name=wanted.sheet_name)
     except SheetError as problem:
         problems.append(str(problem))
+    if sheet is not None and not wanted.spec.template and "prompt" not in sheet.roles:
+        problems.append(unsaid(sheet))
     try:
         if wanted.spec.template:
             columns = sheet.columns if sheet else None
@@ -274,14 +276,20 @@ def _close(ctx: Context, reading: Reading) -> Plan:
     if reading.rows == reading.bad_rows:
         if not reading.rows:
             raise PlanError(f"{reading.wanted.sheet_name} has a header but no rows")
-        first = reading.bad[0]
-        raise PlanError(
-            f"None of the {reading.rows} rows of {reading.wanted.sheet_name} can be used; "
-            f"line {first.line}: {first.problem}"
-        )
+        raise PlanError(_unusable(reading))
     said = (*reading.wanted.notes, *reading.sheet.warnings)
     plan = reading.planner.plan(reading.rows, reading.bad_rows, said)
     return replace(plan, warnings=[*plan.warnings, *prices.notes(ctx, plan.models)])
+
+
+def _unusable(reading: Reading) -> str:
+    first, name = reading.bad[0], reading.wanted.sheet_name
+    if reading.rows == 1:
+        return f"The only row of {name} cannot be used: {first.problem}"
+    return (
+        f"Not one of the {reading.rows:,} rows of {name} can be used. "
+        f"Line {first.line}, for example: {first.problem}"
+    )
 
 
 def _keep_reference(ctx: Context, path: Path) -> str:

@@ -15,6 +15,7 @@ from bot.slack import words as w
 from bot.slack.approval import Ask
 from bot.slack.blocks import Block, Message
 from bot.slack.cards import Rush
+from bot.watch.gist import gist
 from bot.watch.outlook import rounded
 from bot.watch.words import count, money, money_range
 from storage.records import Event, Job, Ledger, Pause, Permit
@@ -125,7 +126,7 @@ def progress_card(job: Job, progress: Progress, now: datetime) -> Message:
         body.append(b.context(note))
     if progress.rush is not None:
         body.append(b.context(cards.rush_line(progress.rush, now)))
-    body += [b.words(f"{pause.provider} is paused: {pause.reason}") for pause in progress.pauses]
+    body += [b.words(f"{pause.provider} is paused: {gist(pause.reason)}") for pause in progress.pauses]
     body.append(b.actions(f"progress-{job.id}", *_buttons(job, progress)))
     body.append(b.context(cards.who(job, progress.permit)))
     if progress.newest is not None:  # last: the buttons stay in sight

@@ -130,6 +130,8 @@ class Wire:
         self.pace = Pace()
         self.ready: set[str] = set()
         """Files Slack has said are usable; asked again after a restart."""
+        self.completed: set[str] = set()
+        """Files this process has handed over whole: Slack knows them, if not at once."""
 
     @property
     def client(self) -> WebClient:
