@@ -28,6 +28,7 @@ from storage.sheets import Sheets
 from storage.states import FINAL_ITEMS, LIVE_SUBMISSIONS, ItemState, JobState, ReviewState, SubmissionState
 from storage.tables import table
 from storage.under_way import UnderWay
+from storage.unfetched import Fetching
 
 JOB, ROW, ITEM, ATTEMPT = table("job"), table("row"), table("item"), table("attempt")
 SUBMISSION, EVENT = table("submission"), table("event")
@@ -67,6 +68,7 @@ class Queries(
     Causes,
     Reusing,
     Pruning,
+    Fetching,
 ):
     """The reading side of the data store."""
 
