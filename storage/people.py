@@ -29,7 +29,7 @@ from sqlalchemy import (
 )
 
 from storage.reading import Reader
-from storage.records import ScheduleState
+from storage.shelved import ScheduleState
 from storage.tables import METADATA, table
 from storage.writer import Writer
 
