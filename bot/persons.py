@@ -17,7 +17,7 @@ from bot.slack.blocks import ERASED
 from bot.steer import WHO
 from bot.terminal import confirmed, fail
 from bot.watch.words import count
-from storage.people import swap
+from storage.people import RESULTS, swap
 
 SALT = "erase"
 """Scope under which is kept what makes these names: one person has one name, and nobody can work out whose it
@@ -50,8 +50,9 @@ def erase_person(person: str, *, yes: bool) -> int:
         if not yes:
             typer.echo(
                 f"{alias} will stand for {person} everywhere. Their drafts and presets are dropped and their "
-                "schedules end; pictures, sums and decisions stay. This cannot be undone. Messages in Slack "
-                "are Slack's."
+                "schedules end; results sheets and archives at Slack that name them as somebody who approved "
+                "are deleted there by the running bot. Pictures, sums and decisions stay. This cannot be "
+                "undone. Messages in Slack are Slack's."
             )
             if not confirmed("Erase?"):
                 typer.echo("Nothing was erased.")
@@ -65,6 +66,9 @@ def erase_person(person: str, *, yes: bool) -> int:
 def erase(ctx: Context, person: str) -> dict[str, int]:
     """The same for a context: rows by table, and messages kept. Done again, it ends what was begun."""
     alias = alias_of(ctx, person)
+    for job_id in ctx.shelf.named_in_files(person):  # first, while it is known which
+        for key in [key for key, _ in ctx.blobs.listed(f"{job_id}/") if RESULTS in key]:
+            ctx.blobs.delete(key)
     counts = dict(ctx.shelf.erase(person, alias, ctx.clock(), WHO))
     for key, text in _said(ctx):
         if (other := swap(text, person, alias)) != text:

@@ -28,8 +28,8 @@ from storage.states import UNDER_WAY, ItemState, JobState, SubmissionState
 OTHER = "other"
 """A provider or model that is not (any more) in the catalogue."""
 
-OUTCOMES = ("made", "not_sent", *(kind.value for kind in FailureKind))
-"""What an answer can be."""
+OUTCOMES = ("made", "not_sent", "in_doubt", *(kind.value for kind in FailureKind))
+"""What an answer can be, or the lack of one that is not waited for any more."""
 
 STILL_CHANGING = timedelta(hours=6)
 """Answers are dated when their reading began, and written down in the hours after, as long as results are

@@ -211,7 +211,7 @@ def message(ctx: Context, setting: Setting) -> Message | None:
         one for one in monthly(ctx, setting.team, setting.channel, "") if one.kind is BudgetKind.CHANNEL
     ]
     body += [b.section(f"Budget for {until:%B}: {budgets.standing(ctx, one, until)}") for one in channel]
-    clock = f"Days and times are those of {b.escaped(setting.rule.zone)}."
+    clock = f"Times and days are those of {b.escaped(setting.rule.zone)}."
     body.append(
         b.context(f"{clock} `/imgbatch cost` and `stats` say more; `/imgbatch digest off` ends these.")
     )

@@ -154,9 +154,9 @@ def _zone_line(setting: Setting) -> str:
     zone, who = b.escaped(setting.rule.zone), b.person(setting.person)
     match setting.zone_from:
         case ZoneFrom.PERSON:
-            why = f"Time and days are those of {zone}, where {who}, who set it, is."
+            why = f"Times and days are those of {zone}, the time zone of {who}, who set it."
         case ZoneFrom.NOBODY:
-            why = f"Time and days are UTC, since Slack does not say which time zone {who}, who set it, is in."
+            why = f"Times and days are UTC: Slack does not say which time zone {who}, who set it, is in."
         case ZoneFrom.NAMED:
-            why = f"Time and days are those of {zone}."
+            why = f"Times and days are those of {zone}."
     return f"{why} `/imgbatch digest zone Europe/Paris` takes another time zone."

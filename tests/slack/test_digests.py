@@ -65,7 +65,7 @@ def test_a_day_is_told_once_on_time(home: House) -> None:
     assert "1 batch came to an end: all 4 pictures came out." in told
     assert "4 still to review" in told
     assert "4 of 4 pictures, $0.00" in told
-    assert "Days and times are those of Europe/Berlin." in told
+    assert "Times and days are those of Europe/Berlin." in told
     after = setting(home)
     assert (after.since, after.next_at) == (one.next_at, one.next_at + timedelta(days=1))
 
@@ -107,14 +107,14 @@ def test_a_chart_that_slack_does_not_take_after_all_is_left_out(home: House) -> 
 
 def test_it_says_whose_time_zone_it_is_on_and_takes_another(home: House) -> None:
     """Ana is in Lisbon, as the workspace has it."""
-    mine = f"Time and days are those of Europe/Lisbon, where <@{home.ana.user_id}>, who set it, is."
+    mine = f"Times and days are those of Europe/Lisbon, the time zone of <@{home.ana.user_id}>, who set it."
     assert mine in said(home, "digest weekly fri 16:00")
     assert mine in said(home, "digest", "ben"), "it is hers, whoever looks"
     changed = said(home, "digest zone new york")
     assert "every Friday at 16:00 (America/New_York)" in changed
-    assert "Time and days are those of America/New_York." in changed
+    assert "Times and days are those of America/New_York." in changed
     assert setting(home).next_at.astimezone(ZoneInfo("America/New_York")).hour == 16
-    assert "Time and days are those of Asia/Tokyo." in said(home, "digest daily 08:00 Asia/Tokyo")
+    assert "Times and days are those of Asia/Tokyo." in said(home, "digest daily 08:00 Asia/Tokyo")
     assert "is neither a time nor a time zone" in said(home, "digest zone Atlantis")
     said(home, "digest off")
     assert "This channel gets no digest" in said(home, "digest zone Europe/Paris")
@@ -135,7 +135,7 @@ def test_a_setting_of_an_earlier_version_is_still_read(home: House) -> None:
     one = setting(home)
     old = {name: value for name, value in one.to_json().items() if name not in ("person", "zone_from")}
     home.ctx.shelf.remember(SCOPE, one.name, old, home.clock())
-    assert "Time and days are those of Europe/Berlin." in said(home, "digest")
+    assert "Times and days are those of Europe/Berlin." in said(home, "digest")
 
 
 def test_a_day_on_which_nothing_happened_is_not_told(home: House) -> None:
