@@ -27,6 +27,7 @@ from storage.reusing import Reusing
 from storage.sheets import Sheets
 from storage.states import FINAL_ITEMS, LIVE_SUBMISSIONS, ItemState, JobState, ReviewState, SubmissionState
 from storage.tables import table
+from storage.timings import Timings
 from storage.under_way import UnderWay
 
 JOB, ROW, ITEM, ATTEMPT = table("job"), table("row"), table("item"), table("attempt")
@@ -65,6 +66,7 @@ class Queries(
     Accounts,
     Measures,
     Causes,
+    Timings,
     Reusing,
     Pruning,
 ):
