@@ -110,7 +110,7 @@ def trouble(stage: Stage) -> None:
     stage.turn("recraft", error_rate=1.0)
     stage.turn("fal", quota=True)
     stage.turn("bfl", auth=True)
-    stage.turn("gemini", rate_limit_rate=0.9)
+    stage.turn("gemini", rate_limit_rate=0.9, retry_after=0.2, error_rate=0.3)
     stage.turn("xai", lost_reply_live=8)
     for provider, lane, pictures in (
         ("openai", "live", 120), ("recraft", "live", 150), ("fal", "live", 20), ("bfl", "live", 20),
@@ -119,13 +119,16 @@ def trouble(stage: Stage) -> None:
         stage.desk.order(provider, lane, pictures)
     SECOND.wait(75)
     for vendor in stage.vendors:
-        stage.turn(vendor, **QUIET, quota=False, auth=False, rate_limit_rate=0, lost_reply_live=0)
+        stage.turn(
+            vendor, **QUIET, quota=False, auth=False, rate_limit_rate=0, retry_after=1, lost_reply_live=0
+        )
 
 
 def late_slack(stage: Stage) -> None:
     """First it says “too many requests”, then it fails, then it is away."""
-    stage.workspace.limit_next("*", retry_after=1, times=30)
-    SECOND.wait(30)
+    stage.workspace.limit_next("*", retry_after=1, times=300)
+    SECOND.wait(40)
+    stage.workspace.faults.failures.clear()
     stage.workspace.fail_next("*", "service_unavailable", times=200, status=503)
     SECOND.wait(40)
     stage.workspace.faults.failures.clear()
@@ -148,10 +151,10 @@ def full_disk(stage: Stage) -> None:
     """What else lies on the disk grows and grows."""
     filler = stage.folder / "filler"
     with filler.open("wb") as file:
-        for _ in range(30):
-            file.write(b"\0" * 200_000_000)
+        for _ in range(60):
+            file.write(b"\0" * 100_000_000)
             file.flush()
-            SECOND.wait(0.5)
+            SECOND.wait(1.3)
     SECOND.wait(10)
     filler.unlink()
 
