@@ -194,7 +194,7 @@ class Settings(BaseModel):
         default=30, ge=0, description="Likewise what was sent to providers, and packed exports"
     )
     imgbatch_keep_slack_days: int = Field(
-        default=0, ge=0, description="Likewise the pictures that the bot uploaded to Slack"
+        default=0, ge=0, description="Likewise the files that the bot uploaded to Slack"
     )
     imgbatch_keep_history_days: int = Field(
         default=0, ge=0, description="Likewise the moves of single pictures in the history"

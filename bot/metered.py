@@ -33,6 +33,12 @@ from providers.catalogue import ModelCard
 GENERATE = "generate_content"
 """What the semantic conventions of OpenTelemetry call the making of a picture."""
 
+CALLS = ("submit", "find", "poll", "results", "fetch", "cancel", "check")
+"""The calls of the seam that go over the network."""
+
+OUTCOMES = ("ok", "rate_limited", "again", "lost", "refused", "operator", "gone", "no_lookup", "error")
+"""What can come of a call, see `outcome`."""
+
 
 class Metered:
     """A `Provider` around a provider."""
@@ -40,6 +46,10 @@ class Metered:
     def __init__(self, provider: Provider, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._provider = provider
         self._monotonic = monotonic
+        for call in CALLS:
+            for said in OUTCOMES:
+                # Told as 0 from the start: Prometheus sees growth only, and a first failure is one.
+                PROVIDER_CALLS.labels(self.name, call, said)
 
     @property
     def name(self) -> str:

@@ -15,9 +15,9 @@ from bot.config import load
 from bot.runtime import Context, now
 from bot.slack.blocks import ERASED
 from bot.steer import WHO
-from bot.terminal import fail
+from bot.terminal import confirmed, fail
 from bot.watch.words import count
-from storage.people import swap
+from storage.people import RESULTS, swap
 
 SALT = "erase"
 """Scope under which is kept what makes these names: one person has one name, and nobody can work out whose it
@@ -50,10 +50,13 @@ def erase_person(person: str, *, yes: bool) -> int:
         if not yes:
             typer.echo(
                 f"{alias} will stand for {person} everywhere. Their drafts and presets are dropped and their "
-                "schedules end; pictures, sums and decisions stay. This cannot be undone. Messages in Slack "
-                "are Slack's."
+                "schedules end; results sheets and archives at Slack that name them as somebody who approved "
+                "are deleted there by the running bot. Pictures, sums and decisions stay. This cannot be "
+                "undone. Messages in Slack are Slack's."
             )
-            typer.confirm("Erase?", abort=True)
+            if not confirmed("Erase?"):
+                typer.echo("Nothing was erased.")
+                return 0
         counts = erase(ctx, person)
     rows = ", ".join(f"{number:,} in {name}" for name, number in counts.items()) or "nothing was stored"
     typer.echo(f"{person} is {alias} now: {rows}")
@@ -63,6 +66,9 @@ def erase_person(person: str, *, yes: bool) -> int:
 def erase(ctx: Context, person: str) -> dict[str, int]:
     """The same for a context: rows by table, and messages kept. Done again, it ends what was begun."""
     alias = alias_of(ctx, person)
+    for job_id in ctx.shelf.named_in_files(person):  # first, while it is known which
+        for key in [key for key, _ in ctx.blobs.listed(f"{job_id}/") if RESULTS in key]:
+            ctx.blobs.delete(key)
     counts = dict(ctx.shelf.erase(person, alias, ctx.clock(), WHO))
     for key, text in _said(ctx):
         if (other := swap(text, person, alias)) != text:

@@ -24,7 +24,7 @@ from bot.scheduler import Tick, pipeline_ticks, ticking
 from bot.slack.announcer import announce
 from bot.slack.app import Socket, connect, make_app
 from bot.slack.app_home import refresh
-from bot.slack.digests import tell_digests
+from bot.slack.digest_post import tell_digests
 from bot.slack.inbox import work_inbox
 from bot.slack.old_files import delete_old_files
 from bot.web import make_site, serving

@@ -15,7 +15,7 @@ from bot.pipeline.pilot import go_on
 from bot.pipeline.plan import PlanError
 from bot.runtime import Context, now
 from bot.slack.gallery import draw_sheet, models_of
-from bot.terminal import fail
+from bot.terminal import confirmed, fail
 from bot.watch.words import count, money
 from storage.records import Job
 from storage.states import LIVING_JOBS, ItemState, JobState, StaleTransitionError
@@ -56,8 +56,7 @@ def decide_on_sample(ctx: Context, job: Job, *, ask: bool, yes: bool) -> bool:
             f"`imgbatch cancel {job.id}` ends it."
         )
         return False
-    answer = "y" if yes else err.input("Make the rest? [y/N] ").strip().lower()
-    if answer in ("y", "yes"):
+    if yes or confirmed("Make the rest?"):
         go_on(ctx, job, now(), WHO)
     else:
         ctx.store.cancel_job(job.id, now(), WHO)

@@ -28,8 +28,8 @@ from storage.states import UNDER_WAY, ItemState, JobState, SubmissionState
 OTHER = "other"
 """A provider or model that is not (any more) in the catalogue."""
 
-OUTCOMES = ("made", "not_sent", *(kind.value for kind in FailureKind))
-"""What an answer can be."""
+OUTCOMES = ("made", "not_sent", "in_doubt", *(kind.value for kind in FailureKind))
+"""What an answer can be, or the lack of one that is not waited for any more."""
 
 STILL_CHANGING = timedelta(hours=6)
 """Answers are dated when their reading began, and written down in the hours after, as long as results are
@@ -133,13 +133,14 @@ class Store(Collector):
         unpriced = Counted(
             "imgbatch_unpriced_answers",
             "Answers this month that may have been billed and of whose price nobody says anything.",
-            labels=names,
+            labels=[*names, "outcome"],
         )
         for key, found in sorted(self._answers.since_the_first(now).items()):
             for outcome in sorted({*OUTCOMES, *found}):
-                answers.add_metric([*key, outcome], found[outcome].count if outcome in found else 0)
+                some = found.get(outcome)
+                answers.add_metric([*key, outcome], some.count if some else 0)
+                unpriced.add_metric([*key, outcome], some.unpriced if some else 0)
             spend.add_metric(key, float(sum(one.usd for one in found.values())))
-            unpriced.add_metric(key, sum(one.unpriced for one in found.values()))
         yield from (answers, spend, unpriced)
 
     def _pauses(self) -> Metric:

@@ -26,6 +26,11 @@ def complain(sentence: str) -> None:
     typer.echo(said, err=True)
 
 
+def confirmed(question: str, *, usual: bool = False) -> bool:
+    """Ask a person at the terminal; Enter means `usual`. Nobody there (the end of input) ends the program."""
+    return typer.confirm(question, default=usual, err=True)
+
+
 def print_json(value: Any) -> None:
     """On standard output, for programs."""
     typer.echo(json.dumps(value, indent=2, ensure_ascii=False))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from sqlalchemy import ColumnElement, and_, exists, func, select, true
+from sqlalchemy import ColumnElement, and_, case, exists, func, select, true
 
 from storage.reading import Reader
 from storage.states import ItemState, ReviewState
@@ -98,6 +98,18 @@ class Costs(Reader):
                 for provider, model, jobs, cost, perhaps, unpriced in c.execute(query)
             ]
 
+    def costs_between(self, whose: Whose, edges: Sequence[datetime]) -> Sequence[tuple[Decimal, int]]:
+        """For each stretch between rising `edges`: what was billed, as far as it is known, and how many
+        answers of unknown price there are.
+        """
+        when, (usd, _, unknown) = stretch(ATTEMPT.c.sent_at, edges), _SUMS
+        query = select(when, usd, unknown).where(*_sent(whose, edges[0], edges[-1])).group_by(when)
+        found = [(Decimal(0), 0)] * (len(edges) - 1)
+        with self._reading() as c:
+            for number, billed, unpriced in c.execute(query):
+                found[number] = (Decimal(billed), unpriced)
+        return found
+
     def pictures_of(
         self, whose: Whose, since: datetime, until: datetime
     ) -> Mapping[tuple[str, str], Pictured]:
@@ -144,6 +156,11 @@ class Costs(Reader):
         with self._reading() as c:
             number = c.execute(select(func.count(ATTEMPT.c.job_id.distinct())).where(*sent)).scalar_one()
             return number, [(job, title, Decimal(cost)) for job, title, cost in c.execute(query)]
+
+
+def stretch(at: ColumnElement[datetime], edges: Sequence[datetime]) -> ColumnElement[int]:
+    """Between which of the rising `edges` a moment lies, from 0; it must lie within them."""
+    return case(*((at < edge, number) for number, edge in enumerate(edges[1:])))
 
 
 _UNKNOWN = and_(ATTEMPT.c.outcome.is_not(None), ATTEMPT.c.billed != "no", ATTEMPT.c.cost.is_(None))

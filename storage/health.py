@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import and_, func, select
+from sqlalchemy import and_, func, or_, select
 
 from storage.reading import Reader
 from storage.states import SubmissionState
@@ -42,20 +42,34 @@ class Health(Reader):
         """(provider, outcome, time) of the newest answers of these outcomes, newest first.
 
         Among answers of the same time, which one settling of a batch gives, the order does not depend on the
-        outcome.
+        outcome. A picture that was not made, and again not for the same reason, is left out: that says more
+        about the picture than about the provider, and at the end of a job nothing but such pictures is sent.
         """
+        a, before = ATTEMPT.c, ATTEMPT.alias("before")
         newest = (
-            select(ATTEMPT.c.submission_id, ATTEMPT.c.outcome, ATTEMPT.c.answered_at)
-            .where(ATTEMPT.c.answered_at >= since, ATTEMPT.c.outcome.in_(list(outcomes)))
-            .order_by(ATTEMPT.c.answered_at.desc(), ATTEMPT.c.item)
+            select(a.job_id, a.item, a.send, a.submission_id, a.outcome, a.answered_at)
+            .where(a.answered_at >= since, a.outcome.in_(list(outcomes)))
+            .order_by(a.answered_at.desc(), a.item)
             .limit(most)
             .subquery()
+            .c
         )
-        query = select(SUBMISSION.c.provider, newest.c.outcome, newest.c.answered_at).join(
-            SUBMISSION, SUBMISSION.c.id == newest.c.submission_id
+        same = (before.c.job_id == newest.job_id, before.c.item == newest.item)
+        at_the_time_before = and_(*same, before.c.send == newest.send - 1)
+        query = (
+            select(SUBMISSION.c.provider, newest.outcome, newest.answered_at)
+            .join(SUBMISSION, SUBMISSION.c.id == newest.submission_id)
+            .outerjoin(before, at_the_time_before)
+            .where(
+                or_(
+                    newest.outcome == "made",
+                    before.c.outcome.is_(None),
+                    before.c.outcome != newest.outcome,
+                )
+            )
         )
         with self._reading() as c:
-            found = c.execute(query.order_by(newest.c.answered_at.desc())).all()
+            found = c.execute(query.order_by(newest.answered_at.desc())).all()
         return [(provider, outcome, at) for provider, outcome, at in found]
 
     def turned_away(self, since: datetime, kinds: Iterable[str]) -> Mapping[str, tuple[int, int]]:

@@ -9,10 +9,10 @@ from datetime import datetime
 
 from sqlalchemy import and_, exists, func, or_, select
 
-from storage.costs import Whose
+from storage.costs import Whose, stretch
 from storage.reading import Reader
 from storage.records import Job
-from storage.states import ENDED_JOBS, JobState, ReviewState
+from storage.states import ENDED_JOBS, FINAL_ITEMS, ItemState, JobState, ReviewState
 from storage.tables import table
 
 JOB, ITEM, THREAD, EVENT = table("job"), table("item"), table("thread"), table("event")
@@ -66,3 +66,22 @@ class Histories(Reader):
         )
         with self._reading() as c:
             return {ReviewState(review): n for review, n in c.execute(query.group_by(ITEM.c.review))}
+
+    def ended_between(self, whose: Whose, edges: Sequence[datetime]) -> Sequence[Mapping[ItemState, int]]:
+        """For each stretch between rising `edges`: how many pictures came to their end then, by which end. Of
+        versions the one that counts; nothing of jobs that were never started.
+        """
+        at, when = ITEM.c.moved_at, stretch(ITEM.c.moved_at, edges)
+        query = select(when, ITEM.c.state, func.count()).where(
+            ITEM.c.state.in_(list(FINAL_ITEMS)),
+            ITEM.c.review != ReviewState.REPLACED,
+            at >= edges[0],
+            at < edges[-1],
+            ITEM.c.job_id.in_(select(JOB.c.id).where(JOB.c.started_at.is_not(None))),
+            whose.jobs(ITEM.c.job_id),
+        )
+        found: list[dict[ItemState, int]] = [{} for _ in edges[1:]]
+        with self._reading() as c:
+            for number, state, pictures in c.execute(query.group_by(when, ITEM.c.state)):
+                found[number][ItemState(state)] = pictures
+        return found

@@ -18,12 +18,17 @@ from storage.records import Announcement, AnnouncementState, InboxEntry, InboxSt
 from storage.tables import table
 from storage.writer import Writer
 
-INBOX, THREAD, ANNOUNCEMENT, UPLOAD = (
+INBOX, THREAD, ANNOUNCEMENT, UPLOAD, MEMO = (
     table("inbox"),
     table("thread"),
     table("announcement"),
     table("upload"),
+    table("memo"),
 )
+
+
+UNWANTED = "unwanted upload"
+"""Scope in which blob keys stand whose files at the messenger are to be deleted, however new they are."""
 
 
 class Mail(Reader):
@@ -137,7 +142,7 @@ class Mail(Reader):
     # --- uploads ---------------------------------------------------------------------------------
 
     def uploaded(self, job_id: str, blob_key: str, file_id: str, at: datetime) -> None:
-        """This blob is at the messenger under that id."""
+        """This blob is at the messenger under that id, or about to be."""
         with self._writer.transaction() as c:
             c.execute(delete(UPLOAD).where(UPLOAD.c.blob_key == blob_key))
             c.execute(insert(UPLOAD).values(blob_key=blob_key, job_id=job_id, file_id=file_id, at=at))
@@ -152,6 +157,7 @@ class Mail(Reader):
         """It is not at the messenger any more."""
         with self._writer.transaction() as c:
             c.execute(delete(UPLOAD).where(UPLOAD.c.blob_key == blob_key))
+            c.execute(delete(MEMO).where(MEMO.c.scope == UNWANTED, MEMO.c.name == blob_key))
 
     def upload_of(self, file_id: str) -> tuple[str, str] | None:
         """The job and the blob behind a file at the messenger."""

@@ -33,7 +33,12 @@ PAST_KEPT = 2_000
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Pictures of one job, model and lane in numbers; of a picture made again, the version that counts."""
+    """Pictures of one job, model and lane in numbers; of a picture made again, the version that counts.
+
+    `bot.watch.measures.Measure` has these names once more, and adds the rates: what judges figures may not
+    know where they are kept, nor the data store who judges. `measure_of` carries one over to the other, and
+    a test holds their names together.
+    """
 
     job_id: str
     provider: str

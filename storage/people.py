@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -28,18 +28,25 @@ from sqlalchemy import (
     update,
 )
 
+from storage.mail import UNWANTED
 from storage.reading import Reader
-from storage.records import ScheduleState
+from storage.shelved import ScheduleState
+from storage.states import ReviewState
 from storage.tables import METADATA, table
 from storage.writer import Writer
 
 EVENT, DRAFT, PRESET, SCHEDULE = table("event"), table("draft"), table("preset"), table("schedule")
+EXPORT, MEMO, UPLOAD, VOTE = table("export"), table("memo"), table("upload"), table("vote")
 
 ERASE = "erase"
 """The event of the line of history that says that a person was erased."""
 
 BINDING = ("approvers", "approval_usd", "quorum")
 """What a preset binds a whole channel with; one that holds any of it is the channel's, not a person's."""
+
+
+RESULTS, ARCHIVES = "/gallery/results-", "/export/"
+"""In the keys of files that name everybody who approved a picture of the job."""
 
 
 class People(Reader):
@@ -59,13 +66,21 @@ class People(Reader):
                     if any(_holds(value, person) for value in values.values()):
                         yield tbl.name, values
 
+    def named_in_files(self, person: str) -> Sequence[str]:
+        """The jobs whose results sheets and archives name the person: who approved a picture is in them."""
+        query = select(VOTE.c.job_id).where(_approved(person)).distinct()
+        with self._reading() as c:
+            return list(c.execute(query.order_by(VOTE.c.job_id)).scalars())
+
     def erase(self, person: str, alias: str, at: datetime, by: str) -> Mapping[str, int]:
         """Put `alias` for the id everywhere, and drop what was theirs alone: drafts, and presets that bind
-        nobody. Their schedules end. How many rows of each table; all of it or nothing. Done again, it finds
-        nothing.
+        nobody. Their schedules end, and files at the messenger that name them are unwanted. How many rows of
+        each table; all of it or nothing. Done again, it finds nothing.
         """
         with self._writer.transaction() as c:
             counts = {"draft": c.execute(delete(DRAFT).where(DRAFT.c.person == person)).rowcount}
+            counts["files handed over"] = _unwant_files(c, person, at)
+            _forget_names(c, person)
             counts["preset"] = _drop_presets(c, person)
             mine = and_(SCHEDULE.c.person == person, SCHEDULE.c.state != ScheduleState.ENDED)
             c.execute(update(SCHEDULE).where(mine).values(state=ScheduleState.ENDED.value, next_at=None))
@@ -109,6 +124,34 @@ def _put(c: Connection, tbl: Table, person: str, alias: str) -> int:
             c.execute(update(tbl).where(*(key == old[key.name] for key in keys)).values(**new))
             changed += 1
     return changed
+
+
+def _approved(person: str) -> Any:
+    return and_(VOTE.c.person == person, VOTE.c.verdict == ReviewState.APPROVED)
+
+
+def _unwant_files(c: Connection, person: str, at: datetime) -> int:
+    """What was handed over with the person's name in it is to be deleted at the messenger; how many files."""
+    theirs = UPLOAD.c.job_id.in_(select(VOTE.c.job_id).where(_approved(person)))
+    known = select(MEMO.c.name).where(MEMO.c.scope == UNWANTED)
+    named = or_(UPLOAD.c.blob_key.contains(RESULTS), UPLOAD.c.blob_key.contains(ARCHIVES))
+    keys = list(
+        c.execute(select(UPLOAD.c.blob_key).where(theirs, named, UPLOAD.c.blob_key.not_in(known))).scalars()
+    )
+    if keys:
+        rows = [{"scope": UNWANTED, "name": key, "value": None, "at": at} for key in keys]
+        c.execute(insert(MEMO), rows)
+    return len(keys)
+
+
+def _forget_names(c: Connection, person: str) -> None:
+    """Exports were asked for with the names of those who had approved, by id."""
+    wishes = c.execute(select(EXPORT.c.id, EXPORT.c.wish).where(_mentions(EXPORT, person))).all()
+    for row in wishes:
+        people = row.wish.get("people") or {}
+        if people.pop(person, None) is not None:
+            wish = {**row.wish, "people": {**people, person: person}}
+            c.execute(update(EXPORT).where(EXPORT.c.id == row.id).values(wish=wish))
 
 
 def _drop_presets(c: Connection, person: str) -> int:

@@ -15,9 +15,11 @@ from enum import StrEnum
 from sqlalchemy import ColumnElement, Connection, and_, delete, exists, func, insert, or_, select, update
 
 from storage.each import IN_LIST
+from storage.mail import UNWANTED
 from storage.reading import Reader
-from storage.records import ExportState, Job
+from storage.records import Job
 from storage.reusing import PENDING
+from storage.shelved import ExportState
 from storage.states import ENDED_JOBS, FINAL_ITEMS, ItemState, ReviewState
 from storage.tables import table
 
@@ -93,12 +95,20 @@ class Pruning(Reader):
         with self._reading() as c:
             return list(c.execute(query).scalars())
 
-    def old_uploads(self, before: datetime, limit: int) -> Sequence[tuple[str, str, str]]:
-        """Files at the messenger of jobs that ended before then: job, blob key and file id, oldest first."""
+    def old_uploads(
+        self, before: datetime | None, limit: int | None = None
+    ) -> Sequence[tuple[str, str, str]]:
+        """Files at the messenger that are older than that and whose job, if they are of one, ended before
+        then; and those that are unwanted. Job, blob key and file id, oldest first.
+        """
+        unwanted = exists().where(MEMO.c.scope == UNWANTED, MEMO.c.name == UPLOAD.c.blob_key)
+        due: ColumnElement[bool] = unwanted
+        if before is not None:
+            due = or_(unwanted, and_(UPLOAD.c.at < before, or_(JOB.c.id.is_(None), _ended(before))))
         query = (
             select(UPLOAD.c.job_id, UPLOAD.c.blob_key, UPLOAD.c.file_id)
-            .join(JOB, JOB.c.id == UPLOAD.c.job_id)
-            .where(_ended(before), UPLOAD.c.at < before)
+            .outerjoin(JOB, JOB.c.id == UPLOAD.c.job_id)
+            .where(due)
             .order_by(UPLOAD.c.at, UPLOAD.c.blob_key)
         )
         with self._reading() as c:

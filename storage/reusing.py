@@ -12,7 +12,20 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, exists, func, insert, select, true, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    FromClause,
+    and_,
+    column,
+    exists,
+    func,
+    insert,
+    select,
+    true,
+    update,
+    values,
+)
 
 from storage.copies import REUSED
 from storage.each import IN_LIST, update_each
@@ -60,15 +73,27 @@ class Reusing(Reader):
         A new version made with the words of the first is the same request; one with other words is another.
         """
         with self._reading() as c:
-            found = c.execute(_matches(job_id, place)).all()
+            found = c.execute(_matches(*_planned(job_id), place)).all()
         for row in found:
             yield Reuse(row.number, row.job_id, row.item, row.master_key, row.person or "")
+
+    def approved_like(self, items: Sequence[Item], place: Place | None) -> Sequence[Reuse]:
+        """The same for items that are not written down, some hundreds at a time."""
+        if not items:
+            return []
+        given = values(
+            *(column(name, ITEM.c[name].type) for name in ("job_id", "number", *_REQUEST)), name="wanted"
+        )
+        rows = [(one.job_id, one.number, one.provider, one.model, one.fingerprint) for one in items]
+        with self._reading() as c:
+            found = c.execute(_matches(given.data(rows).cte("wanted"), (), place)).all()
+        return [Reuse(row.number, row.job_id, row.item, row.master_key, row.person or "") for row in found]
 
     def reusable(self, job_id: str, place: Place | None) -> tuple[int, Decimal, int]:
         """For how many originals of a planned job `approved_before` finds something, what making them costs
         in USD at most as they are planned, and of how many that is not known.
         """
-        numbers = select(_matches(job_id, place).order_by(None).subquery().c.number)
+        numbers = select(_matches(*_planned(job_id), place).order_by(None).subquery().c.number)
         query = select(
             func.count(),
             func.coalesce(func.sum(ITEM.c.quoted_high), 0),
@@ -134,16 +159,22 @@ class Reusing(Reader):
             return int(c.execute(query).scalar_one())
 
 
-def _matches(job_id: str, place: Place | None) -> Any:
-    """Every approved picture for every planned original, the newest approval of each first."""
-    wanted, made, first = ITEM.alias("wanted"), ITEM.alias("made"), ITEM.alias("first")
-    mine = (
-        wanted.c.job_id == job_id,
-        wanted.c.state == ItemState.PLANNED,
-        wanted.c.duplicate_of.is_(None),
-    )
+_REQUEST = ("provider", "model", "fingerprint")
+"""By which two items ask for the same."""
+
+
+def _planned(job_id: str) -> tuple[FromClause, Sequence[ColumnElement[bool]]]:
+    """The originals of a planned job, and what says which items they are."""
+    wanted = ITEM.alias("wanted")
+    mine = (wanted.c.job_id == job_id, wanted.c.state == ItemState.PLANNED, wanted.c.duplicate_of.is_(None))
+    return wanted, mine
+
+
+def _matches(wanted: FromClause, mine: Sequence[ColumnElement[bool]], place: Place | None) -> Any:
+    """Every approved picture for every one wanted, the newest approval of each first."""
+    made, first = ITEM.alias("made"), ITEM.alias("first")
     good = (
-        made.c.job_id != job_id,
+        made.c.job_id != wanted.c.job_id,
         made.c.provider == wanted.c.provider,
         made.c.model == wanted.c.model,
         made.c.state == ItemState.STORED,
@@ -184,10 +215,10 @@ def _told_in(job_id: ColumnElement[str], place: Place | None) -> ColumnElement[b
 
 
 def choose(
-    c: Connection, job_id: str, taken: Iterable[Reuse], at: datetime, person: str, values: dict[str, Any]
+    c: Connection, job_id: str, taken: Iterable[Reuse], at: datetime, person: str, changed: dict[str, Any]
 ) -> int:
-    """These items of a job that has not started are copies, and no others; how many. `values` of the job
-    change with that. Raises StaleTransitionError if it has started.
+    """These items of a job that has not started are copies, and no others; how many. Of the job these
+    columns are `changed` with that. Raises StaleTransitionError if it has started.
     """
     job = c.execute(select(JOB.c.spec, JOB.c.state).where(JOB.c.id == job_id)).first()
     if job is None or job.state not in (JobState.DRAFT, JobState.PLANNED):
@@ -202,7 +233,7 @@ def choose(
     for start in range(0, len(rows), IN_LIST):
         update_each(c, ITEM, ("job_id", "number"), rows[start : start + IN_LIST])
     spec = {**job.spec, "reuse": "approved" if rows else None}
-    c.execute(update(JOB).where(JOB.c.id == job_id).values(spec=spec, **values))
+    c.execute(update(JOB).where(JOB.c.id == job_id).values(spec=spec, **changed))
     note = f"{len(rows)} pictures approved before" if rows else ""
     c.execute(
         insert(EVENT).values(

@@ -6,6 +6,8 @@ import contextlib
 import csv
 import json
 import os
+import pty
+import re
 import subprocess
 import sys
 import zipfile
@@ -17,7 +19,9 @@ from typer.testing import CliRunner
 
 from bot.cli import app
 from providers.registry import ENTRIES
-from tests.parts import sheet
+from storage.reviews import Pick
+from storage.states import ReviewEvent
+from tests.parts import make_context, sheet
 from tests.test_logs import SECRETS
 
 
@@ -85,6 +89,75 @@ def test_cost_and_stats_tell_of_what_was_made(folder: Path) -> None:
     assert (figures["pictures"], figures["success_rate"], figures["late_jobs"]) == (3, 1.0, 0)
     said = quickly(folder, "stats", "--days", "7").stdout
     assert "100.0% of 3 pictures came out; 0 retries a picture." in said
+
+
+def test_every_command_says_in_a_line_what_it_does_and_the_program_its_version(folder: Path) -> None:
+    said = quickly(folder, "--help").stdout
+    assert "imgbatch plan products.csv" in " ".join(said.split())
+    listed = [line for line in said.partition("Commands:")[2].splitlines() if line.startswith("  ")]
+    assert not [line for line in listed if line.endswith("...")], "cut off in the list"
+    assert re.fullmatch(r"imgbatch \d+\.\d+\.\d+\n", quickly(folder, "--version").stdout)
+
+
+def test_a_sheet_nobody_can_draw_from_says_what_to_write_first(folder: Path) -> None:
+    said = quickly(folder, "plan", "s.csv")
+    assert said.returncode == 2
+    assert said.stderr == (
+        "imgbatch: Nothing says what the pictures shall show. Write a prompt template with s.csv, such as "
+        "“Studio photo of {{ name }}”, where each row fills in its own words, or give the sheet a column "
+        "“prompt”.\n"
+    )
+    (folder / "empty.csv").write_text("sku,prompt\nA,\nB,\n")
+    said = quickly(folder, "plan", "empty.csv")
+    assert "Not one of the 2 rows of empty.csv can be used. Line 2, for example: The row's “prompt” cell" in (
+        said.stderr
+    )
+    (folder / "one.csv").write_text("sku,prompt\nA,\n")
+    assert "The only row of one.csv cannot be used: The row's" in quickly(folder, "plan", "one.csv").stderr
+
+
+def at_a_terminal(folder: Path, answers: str, *arguments: str) -> Said:
+    """The command with somebody there who types these answers."""
+    theirs, ours = pty.openpty()
+    clean = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG")}
+    root = str(Path(__file__).resolve().parent.parent)
+    try:
+        os.write(theirs, answers.encode())
+        done = subprocess.run(
+            [sys.executable, "-m", "bot", *arguments],
+            cwd=folder,
+            env={**clean, "PYTHONPATH": root},
+            stdin=ours,
+            capture_output=True,
+            text=True,
+            timeout=100,
+        )
+    finally:
+        os.close(theirs)
+        os.close(ours)
+    return Said(done.returncode, done.stdout, done.stderr)
+
+
+def test_pictures_approved_before_are_offered_by_plan_and_asked_about_by_run(folder: Path) -> None:
+    same = ("s.csv", "-t", "a {{ name }}", "--size", "256x256")
+    done = imgbatch(folder, "run", *same, "--json")
+    first = json.loads(done.stdout)["job"]
+    assert "approved before" not in done.stderr
+    with make_context(folder / "imgbatch-data") as ctx:
+        ctx.reviews.decide(first, Pick([(2, 2)]), ReviewEvent.APPROVE, "U9", ctx.clock())
+    offered = quickly(folder, "plan", *same)
+    assert "1 of these was approved before: `run --reuse` copies them" in offered.stderr
+    beforehand = json.loads(quickly(folder, "plan", *same, "--reuse", "--json").stdout)
+    assert (beforehand["reused"], beforehand["to_generate"], beforehand["approved_before"]) == (1, 1, 1)
+
+    asked = at_a_terminal(folder, "y\nn\n", "run", *same)
+    assert "1 of these was approved before: they can be copied" in asked.stderr
+    assert "Copy them instead of making them again? [y/N]" in asked.stderr
+    assert "1 picture approved before: reused" in asked.stderr
+    assert "Start without the 1 bad row? [Y/n]" in asked.stderr
+    assert "Not started; nothing was sent." in asked.stderr
+    copied = at_a_terminal(folder, "y\n\n", "run", *same, "--out", "copied", "--json")
+    assert json.loads(copied.stdout)["reused"] == 1
 
 
 @pytest.mark.parametrize(
@@ -222,7 +295,7 @@ def test_plan_spends_and_keeps_nothing(folder: Path) -> None:
         (["run", "."], "is a folder"),
         (["run", "s.csv", "-t", "{{ nam }}"], "did you mean {{ name }}"),
         (["run", "s.csv", "-t", "@none.txt"], "none.txt, which cannot be read"),
-        (["run", "s.csv"], "no prompt"),
+        (["run", "s.csv"], "Write a prompt template with s.csv"),
         (["run", "s.csv", "-t", "x", "--size", "big"], "is not a size"),
         (["run", "s.csv", "-t", "x", "--budget", "lots"], "amount in USD"),
         (["run", "s.csv", "-t", "x", "--provider", "openay"], "There is no provider"),

@@ -58,14 +58,16 @@ class Digest:
     """The channel's regular report: shown, set or ended."""
 
     action: str = "show"
-    """`show`, `set` or `off`."""
+    """`show`, `set`, `zone` or `off`."""
     text: str = ""
-    """When, as written; read by `digest_rule`."""
+    """When, as written, read by `digest_rule`; of `zone` the time zone, by its IANA name."""
 
 
 _COST_HOW = "write “cost”, “cost channel”, “cost me” or “cost month”, and a month such as october or 2026-10"
 _STATS_HOW = "write “stats”, or with a number of days like “stats 7”, and channel, me or all"
-_DIGEST_HOW = "write “digest daily 09:00”, “digest weekly mon 09:00” or “digest off”"
+_DIGEST_HOW = (
+    "write “digest daily 09:00”, “digest weekly mon 09:00”, “digest zone Europe/Berlin” or “digest off”"
+)
 
 _MENTION = re.compile(r"<#([A-Z0-9]+)(?:\|[^<>]*)?>")
 _ISO_MONTH = re.compile(r"(20\d\d)-(0?[1-9]|1[0-2])")
@@ -161,12 +163,15 @@ def read_digest(text: str) -> Digest:
         return Digest()
     if words[0] in ("off", "stop", "none"):
         return Digest("off")
+    if words[0] in ("zone", "timezone", "tz"):
+        return Digest("zone", _zone(" ".join(words[1:])))
     digest_rule(text, "UTC", date(2000, 1, 1))
     return Digest("set", text)
 
 
 def digest_rule(text: str, zone: str, today: date) -> Rule:
-    """`weekly fri 16:00 Europe/Berlin` as a rule; Monday and 09:00 where nothing is said, and `zone`.
+    """`weekly fri 16:00 Europe/Berlin` as a rule; Monday and 09:00 where nothing is said, and `zone`, which
+    may be empty to see whether one is named.
 
     Raises CommandError.
     """

@@ -75,6 +75,20 @@ def row_reader(
     return _Reader(columns.roles, spec, tied, cards).wishes
 
 
+def unsaid(sheet: Sheet) -> str:
+    """What to write where neither a template nor a column says what is in the pictures, with columns of the
+    sheet as an example.
+    """
+    ours = set(sheet.roles.values())
+    told = [variable for variable, column in sheet.variables.items() if column not in ours]
+    first, *more = told or list(sheet.variables)
+    example = f"Studio photo of {{{{ {first} }}}}" + (f", {{{{ {more[0]} }}}}" if more else "")
+    return (
+        f"Nothing says what the pictures shall show. Write a prompt template with {sheet.name}, such as "
+        f"“{example}”, where each row fills in its own words, or give the sheet a column “prompt”."
+    )
+
+
 def check_variants(text: str) -> int:
     """Read a number of variants. Raises ValueError with a sentence."""
     if (

@@ -4,12 +4,12 @@ once. What is about no single job: `oversee`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from bot.imaging.quality import IN_SHORT, Code
 from bot.pipeline import closer, incidents
-from bot.pipeline.breaker import LASTING, OUTAGE, UNREACHABLE
+from bot.pipeline.breaker import LASTING, OUTAGE, SPEAKING, UNREACHABLE, window
 from bot.pipeline.cadence import first_due
 from bot.pipeline.create import PLAN
 from bot.pipeline.deadline import outlook
@@ -42,9 +42,11 @@ WATCHED = timedelta(minutes=10)
 
 def attend(ctx: Context, now: datetime) -> int:
     """Judge every running and newly finished job and every pause; how many incidents were opened."""
-    known = incidents.open_incidents(ctx)
-    opened = sum(_attend_job(ctx, job, known, now) for job in ctx.queries.attended_jobs(now - WATCHED))
-    return opened + _attend_providers(ctx, known, now)
+    known, jobs = incidents.open_incidents(ctx), ctx.queries.attended_jobs(now - WATCHED)
+    # Pauses first: what a job loses by one is told by the pause.
+    opened = _attend_providers(ctx, jobs, known, now)
+    known = incidents.open_incidents(ctx) if opened else known
+    return opened + sum(_attend_job(ctx, job, known, now) for job in jobs)
 
 
 def _attend_job(ctx: Context, job: Job, known: Open, now: datetime) -> int:
@@ -56,13 +58,19 @@ def _attend_job(ctx: Context, job: Job, known: Open, now: datetime) -> int:
     return incidents.keep(ctx, found, known, now, job.id, ended=job.finished_at)
 
 
-def _attend_providers(ctx: Context, known: Open, now: datetime) -> int:
+def _attend_providers(ctx: Context, jobs: Sequence[Job], known: Open, now: datetime) -> int:
+    titles = {job.id: job.title for job in jobs}
     paused = []
     for pause in ctx.notices.pauses().values():
         if pause.kind in LASTING:
             kind = _SPOKEN_OF_AS.get(pause.kind) or FailureKind(pause.kind)
             waiting = ctx.queries.waiting_for(pause.provider)
-            paused.append(PausedProvider(pause.provider, kind, pause.reason, pause.since, waiting))
+            since = pause.since - window(ctx.policy)
+            lost = ctx.queries.provider_errors(list(titles), pause.provider, SPEAKING, since)
+            by_job = sorted(((titles[job], number) for job, number in lost.items()), key=lambda one: -one[1])
+            paused.append(
+                PausedProvider(pause.provider, kind, pause.reason, pause.since, waiting, tuple(by_job))
+            )
         elif pause.until <= now:
             ctx.notices.resume(pause)
     return incidents.keep(ctx, wanted(provider_alerts(paused, now), ctx.policy.rules), known, now)

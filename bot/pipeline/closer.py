@@ -12,13 +12,15 @@ from datetime import datetime, timedelta
 from bot.intake.columns import variables_of
 from bot.intake.template import TemplateError, compile_template
 from bot.pipeline import incidents
+from bot.pipeline.breaker import SPEAKING, window
+from bot.pipeline.health import troubles
 from bot.pipeline.incidents import Open
 from bot.pipeline.measuring import measure_of, times
 from bot.runtime import Context
-from bot.watch.alerts import Rule
+from bot.watch.alerts import Rule, subject
 from bot.watch.chances import drift, usual
 from bot.watch.facts import JobFacts, Lift, Refusals, Slower
-from bot.watch.lift import Counted, lifting
+from bot.watch.lift import LEAST, Counted, lifting
 from bot.watch.measures import total
 from storage.measures import Piece
 from storage.records import Job
@@ -30,13 +32,16 @@ VALUES = 50
 SHOWN = 8
 """Values drawn in the chart."""
 
+MISSES = (Rule.SUCCESS_RATE, Rule.REFUSALS)
+"""Either may be the one that tells of refusals."""
+
 TEMPLATE = 120
 """Characters of a template that are shown."""
 
 
 def look(ctx: Context, job: Job, seen: JobFacts, known: Open, now: datetime) -> JobFacts:
-    """The facts with what alerts about refusals and lateness say beside the counts."""
-    seen = _refused(ctx, job, seen, known, now)
+    """The facts with what alerts about misses, refusals and lateness say beside the counts."""
+    seen = _refused(ctx, job, _put_down_to_pauses(ctx, job, seen, known, now), known, now)
     share, rules = seen.timing.share_of_window(now), ctx.policy.rules
     if share is None or share <= rules.overdue_factor or seen.tally.finished:
         return seen
@@ -45,17 +50,51 @@ def look(ctx: Context, job: Job, seen: JobFacts, known: Open, now: datetime) -> 
     return seen
 
 
+def _put_down_to_pauses(ctx: Context, job: Job, seen: JobFacts, known: Open, now: datetime) -> JobFacts:
+    """How many misses are errors of providers that were paused at the time."""
+    rate, rules = seen.tally.success_rate, ctx.policy.rules
+    told = f"{Rule.SUCCESS_RATE}:{job.id}" in known or Rule.PROVIDER_PAUSED in rules.off
+    if told or rate is None or rate >= rules.success_alert:
+        return seen
+    outages = sum(
+        ctx.queries.provider_errors([job.id], provider, SPEAKING, began, ended).get(job.id, 0)
+        for provider, (began, ended) in _pauses(ctx, job.started_at or job.created_at, now).items()
+    )
+    return replace(seen, outages=outages)
+
+
+def _pauses(ctx: Context, since: datetime, now: datetime) -> Mapping[str, tuple[datetime, datetime | None]]:
+    """By provider: from when until when its errors are put down to a pause that began or ended since then;
+    None: they still are. A little before and after it counts as well, and so does a provider that has stopped
+    working: it may be paused only after this.
+    """
+    around = window(ctx.policy)
+    found: dict[str, tuple[datetime, datetime | None]] = {}
+    for pause in ctx.notices.incidents(since=since - around):
+        if pause.rule == Rule.PROVIDER_PAUSED:
+            provider = subject(pause.key).partition(":")[2]
+            began, _ = found.get(provider, (pause.opened_at - around, None))
+            found[provider] = began, pause.closed_at + around if pause.closed_at is not None else None
+    for provider in troubles(ctx, now):
+        began, _ = found.get(provider, (now - around, None))
+        found[provider] = began, None
+    return found
+
+
 def _refused(ctx: Context, job: Job, seen: JobFacts, known: Open, now: datetime) -> JobFacts:
     rules, tally = ctx.policy.rules, seen.tally
     rate, asked = tally.refusal_rate, tally.sent
-    if rate is None or rate <= rules.refusal_alert / 2 or asked < rules.minimum_sample:
+    few = asked < rules.minimum_sample and tally.refused < LEAST
+    if rate is None or rate <= rules.refusal_alert / 2 or few:
         return seen
     began = job.started_at or job.created_at
     past = ctx.queries.past(job.provider, job.model, job.lane, began, rules.history)
     earlier = total(measure_of(piece) for piece in past)
     known_rate = earlier.refusal_rate if earlier.asked >= rules.minimum_sample else None
-    seen = replace(seen, usual_refusal_rate=known_rate)
-    if not incidents.due(known.get(f"{Rule.REFUSALS}:{job.id}"), now, job.finished_at):
+    over = frozenset(one.key for one in ctx.notices.incidents(job.id) if one.closed_at is not None)
+    seen = replace(seen, usual_refusal_rate=known_rate, over=over)
+    standing = [known[key] for rule in MISSES if (key := f"{rule}:{job.id}") in known]
+    if standing and not any(incidents.due(one, now, job.finished_at) for one in standing):
         return seen
     columns = {column: _counted(ctx, job, column) for column in _columns(job)}
     lift = lifting(columns, asked, tally.refused)

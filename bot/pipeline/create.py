@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from bot.intake.rows import read_rows
+from bot.intake.rows import read_rows, unsaid
 from bot.intake.sheet import Sheet, SheetError, open_sheet
 from bot.intake.spec import BadRow, JobSpec, Wish
 from bot.intake.template import Template, TemplateError, compile_template
@@ -22,7 +22,7 @@ from bot.pipeline.health import behind
 from bot.pipeline.plan import PLAN as PLAN
 from bot.pipeline.plan import Plan, PlanError, keep_budget, of_plan
 from bot.pipeline.planner import Planner
-from bot.pipeline.reuse import mark
+from bot.pipeline.reuse import Offer, find, mark, replanned, with_none_reused
 from bot.runtime import Context
 from bot.tracing import doing
 from providers.catalogue import Cards
@@ -77,8 +77,8 @@ class Reading:
     planner: Planner
     wanted: Wanted
     cards: Cards
-    keep: Callable[[Path], str] | None
-    """Keeps a reference picture and gives its blob key; None while only planning."""
+    keep: Callable[[Path], str]
+    """Gives the blob key of a reference picture, under which it is kept unless this is only a plan."""
     rows: int = 0
     bad_rows: int = 0
     bad: list[Row] = field(default_factory=list)
@@ -94,6 +94,11 @@ class Reading:
                 if len(self.bad) < SHOWN_BAD_ROWS:
                     self.bad.append(row)
             yield row, items
+
+    def items(self, job_id: str) -> Iterator[Item]:
+        """The items of every line."""
+        for _, items in self.lines(job_id):
+            yield from items
 
     def _line(self, job_id: str, found: Any) -> tuple[Row, list[Item]]:
         if isinstance(found, BadRow):
@@ -121,19 +126,28 @@ class Reading:
                 raise PlanError(f"the reference picture “{name}” is larger than 20 MB")
             if not (mimetypes.guess_type(path.name)[0] or "").startswith("image/"):
                 raise PlanError(f"the reference “{name}” is not a picture; use png, jpg or webp")
-            self.kept[name] = f"blob:{self.keep(path)}" if self.keep else f"file:{path}"
+            self.kept[name] = f"blob:{self.keep(path)}"
         return self.kept[name]
 
 
-def plan_sheet(ctx: Context, wanted: Wanted, now: datetime) -> tuple[Plan, Reading]:
-    """What a job would do and cost; writes nothing. Raises CannotCreateError."""
-    reading = _open(ctx, wanted, "plan", now, keep=None)
+def plan_sheet(ctx: Context, wanted: Wanted, now: datetime) -> tuple[Plan, Reading, Offer]:
+    """What a job would do and cost, and what of it was approved before; writes nothing. Raises
+    CannotCreateError.
+    """
+    reading = _open(ctx, wanted, "plan", now, keep=_reference_key)
     try:
-        for _ in reading.lines("plan"):
-            pass
-        return _close(ctx, reading), reading
+        found, offer = find(ctx, reading.items("plan"), wanted.place)
+        plan = _close(ctx, reading)
+        if wanted.spec.reuse and found:
+            once_more = _open(ctx, wanted, "plan", now, keep=_reference_key).items("plan")
+            plan = replanned(ctx, once_more, plan, wanted.spec.chunk, found, offer.saves)
+        elif wanted.spec.reuse:
+            plan = with_none_reused(plan)
+        if wanted.spec.reuse:
+            keep_budget(plan, wanted.spec, ctx.policy)
     except (SheetError, PlanError) as problem:
         raise CannotCreateError([str(problem)]) from problem
+    return plan, reading, offer
 
 
 def create_job(ctx: Context, wanted: Wanted, now: datetime, job_id: str | None = None) -> tuple[Job, Plan]:
@@ -224,9 +238,7 @@ def digest(wanted: Wanted) -> str:
     return mark.hexdigest()[:32]
 
 
-def _open(
-    ctx: Context, wanted: Wanted, job_id: str, now: datetime, keep: Callable[[Path], str] | None
-) -> Reading:
+def _open(ctx: Context, wanted: Wanted, job_id: str, now: datetime, keep: Callable[[Path], str]) -> Reading:
     problems: list[str] = []
     cards = prices.cards(ctx)
     sheet = template = planner = None
@@ -234,6 +246,8 @@ def _open(
         sheet = open_sheet(wanted.sheet, name=wanted.sheet_name)
     except SheetError as problem:
         problems.append(str(problem))
+    if sheet is not None and not wanted.spec.template and "prompt" not in sheet.roles:
+        problems.append(unsaid(sheet))
     try:
         if wanted.spec.template:
             columns = sheet.columns if sheet else None
@@ -268,18 +282,27 @@ def _close(ctx: Context, reading: Reading) -> Plan:
     if reading.rows == reading.bad_rows:
         if not reading.rows:
             raise PlanError(f"{reading.wanted.sheet_name} has a header but no rows")
-        first = reading.bad[0]
-        raise PlanError(
-            f"None of the {reading.rows} rows of {reading.wanted.sheet_name} can be used; "
-            f"line {first.line}: {first.problem}"
-        )
+        raise PlanError(_unusable(reading))
     said = (*reading.wanted.notes, *reading.sheet.warnings)
     plan = reading.planner.plan(reading.rows, reading.bad_rows, said)
     return replace(plan, warnings=[*plan.warnings, *prices.notes(ctx, plan.models)])
 
 
+def _unusable(reading: Reading) -> str:
+    first, name = reading.bad[0], reading.wanted.sheet_name
+    if reading.rows == 1:
+        return f"The only row of {name} cannot be used: {first.problem}"
+    return (
+        f"Not one of the {reading.rows:,} rows of {name} can be used. "
+        f"Line {first.line}, for example: {first.problem}"
+    )
+
+
 def _keep_reference(ctx: Context, path: Path) -> str:
-    content = path.read_bytes()
-    key = f"reference/{hashlib.sha256(content).hexdigest()[:32]}{path.suffix.lower()}"
-    ctx.blobs.put(key, content)
+    key = _reference_key(path)
+    ctx.blobs.put(key, path.read_bytes())
     return key
+
+
+def _reference_key(path: Path) -> str:
+    return f"reference/{hashlib.sha256(path.read_bytes()).hexdigest()[:32]}{path.suffix.lower()}"

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime, time, timedelta
 
+from bot.intake.deadline import zone_of
 from bot.pipeline.costs import spending
 from bot.pipeline.measuring import by_batch, measured
 from bot.runtime import Context
+from bot.watch.day_chart import Day
 from bot.watch.digest import Batch, Happened
 from bot.watch.measures import Measure, total
 from storage.costs import Whose
@@ -46,6 +48,21 @@ def happened(ctx: Context, whose: Whose, since: datetime, until: datetime) -> Ha
             _within(job.created_at, since, until) or _within(job.started_at, since, until) for job in jobs
         ),
     )
+
+
+def by_day(ctx: Context, whose: Whose, since: datetime, until: datetime, zone: str) -> list[Day]:
+    """What came of pictures on each day of that time, and what was spent, on the calendar of `zone`; the
+    first and the last day in part.
+    """
+    first, last = (at.astimezone(zone_of(zone)) for at in (since, until))
+    dates = [first.date() + timedelta(days=n) for n in range((last.date() - first.date()).days + 1)]
+    midnights = [datetime.combine(day, time(), zone_of(zone)).astimezone(UTC) for day in dates[1:]]
+    edges = [since, *(at for at in midnights if since < at < until), until]
+    ended, spent = ctx.queries.ended_between(whose, edges), ctx.queries.costs_between(whose, edges)
+    return [
+        Day(on, usd=usd, unpriced=unpriced, **{state.value: number for state, number in ends.items()})
+        for on, ends, (usd, unpriced) in zip(dates, ended, spent, strict=False)
+    ]
 
 
 def _ended(

@@ -26,7 +26,8 @@ from bot.pipeline.results import Wanted, kind_of
 from bot.runtime import Context
 from bot.watch.words import count
 from storage.outlets import Outlet, OutletTrouble
-from storage.records import Export, ExportState, Item, Job
+from storage.records import Item, Job
+from storage.shelved import Export, ExportState
 
 log = logging.getLogger(__name__)
 

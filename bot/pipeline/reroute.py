@@ -10,20 +10,9 @@ from decimal import Decimal
 from bot.logs import about
 from bot.pipeline import prices, routing
 from bot.pipeline.attend import paused_key
-from bot.pipeline.breaker import (
-    LASTING,
-    PROBES,
-    SPEAKING,
-    Standing,
-    Verdict,
-    recent,
-    standing,
-    trouble,
-    verdict,
-    window,
-)
+from bot.pipeline.breaker import LASTING, PROBES, SPEAKING, Standing, Verdict, standing, verdict
 from bot.pipeline.budget import budgets_of, room
-from bot.pipeline.health import answers_since
+from bot.pipeline.health import troubles
 from bot.runtime import Context
 from bot.watch.alerts import Rule, Severity
 from bot.watch.words import count, listed, unit_price
@@ -74,21 +63,16 @@ def _probes_wanted(ctx: Context, pause: Pause, now: datetime) -> int:
 
 def judge(ctx: Context, now: datetime) -> None:
     """Open, renew and close the breakers."""
-    pauses = ctx.notices.pauses()
-    since = now - window(ctx.policy)
-    answers = answers_since(ctx, since)
-    away = ctx.queries.turned_away(since, SPEAKING)
+    pauses, found = ctx.notices.pauses(), troubles(ctx, now)
     until = now + ctx.policy.pause
     for name in ctx.providers:
         pause = pauses.get(name)
         if pause is not None and _is(pause, Standing.HALF_OPEN, now):
             _judge_probes(ctx, pause, now)
-        elif pause is None or pause.kind not in LASTING:
-            found = recent(answers.get(name, []), away.get(name, (0, 0)), ctx.policy.breaker_samples)
-            if (why := trouble(found, ctx.policy)) is not None:
-                if pause is not None:
-                    ctx.notices.resume(pause)  # a short one: this one has a beginning of its own
-                ctx.notices.pause(name, why.kind, why.reason, now, until)
+        elif (pause is None or pause.kind not in LASTING) and (why := found.get(name)) is not None:
+            if pause is not None:
+                ctx.notices.resume(pause)  # a short one: this one has a beginning of its own
+            ctx.notices.pause(name, why.kind, why.reason, now, until)
 
 
 def _judge_probes(ctx: Context, pause: Pause, now: datetime) -> None:

@@ -7,10 +7,11 @@ again (docs/decisions/0014-reuse.md).
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
+from itertools import islice
 
 from bot.pipeline import prices
 from bot.pipeline.making import Making
@@ -59,6 +60,18 @@ def offer(ctx: Context, job: Job) -> Offer:
     return Offer(len(found), _price(ctx, job.id, found, lanes))
 
 
+def find(ctx: Context, items: Iterable[Item], place: Place | None) -> tuple[set[int], Offer]:
+    """The same for items that are not written down, in any lane, and their numbers. Nothing is written."""
+    found: set[int] = set()
+    saves: dict[Lane, Decimal] | None = dict.fromkeys(Lane, Decimal(0))
+    cards, originals = prices.cards(ctx), (item for item in items if item.duplicate_of is None)
+    while some := list(islice(originals, AT_A_TIME)):
+        before = {one.number for one in ctx.queries.approved_like(some, place) if _kept(ctx, one.master_key)}
+        found |= before
+        saves = _added(saves, cards, [item for item in some if item.number in before])
+    return found, Offer(len(found), saves if saves and found else {})
+
+
 def take(ctx: Context, job: Job, now: datetime, person: str) -> Plan:
     """Reuse what there is in a planned job; its plan then. Nothing is reused where `plan.reused` is 0.
 
@@ -77,11 +90,16 @@ def mark(ctx: Context, job: Job, plan: Plan, place: Place | None, now: datetime)
     """The plan of a draft that was asked for with `reuse=approved`, and its items marked."""
     found = list(_available(ctx, job.id, place))
     if not found:
-        said = "None of these pictures were approved here before: all are made."
-        return replace(plan, warnings=[*plan.warnings, said])
-    plan, _ = _replanned(ctx, job, plan, {one.number for one in found})
+        return with_none_reused(plan)
+    plan = _replanned(ctx, job, plan, {one.number for one in found})
     ctx.store.choose_reuse(job.id, found, now, job.requested_by)
     return plan
+
+
+def with_none_reused(plan: Plan) -> Plan:
+    """The plan with a line for who asked for it in vain."""
+    said = "None of these pictures were approved here before: all are made."
+    return replace(plan, warnings=[*plan.warnings, said])
 
 
 def look_again(ctx: Context, job: Job, plan: Plan, now: datetime, person: str) -> None:
@@ -126,22 +144,33 @@ def _any_gone(ctx: Context, job_id: str) -> bool:
 
 
 def _choose(ctx: Context, job: Job, plan: Plan, found: Sequence[Reuse], now: datetime, person: str) -> Plan:
-    plan, values = _replanned(ctx, job, plan, {one.number for one in found})
-    ctx.store.choose_reuse(job.id, found, now, person, **values)
+    plan = _replanned(ctx, job, plan, {one.number for one in found})
+    ctx.store.choose_reuse(job.id, found, now, person, **of_plan(plan))
     return plan
 
 
 # --- what it costs then ----------------------------------------------------------------------------------
 
 
-def _replanned(
-    ctx: Context, job: Job, plan: Plan, reused: Collection[int]
-) -> tuple[Plan, Mapping[str, object]]:
-    """The plan if these are reused, and the job's columns that say so."""
+def _replanned(ctx: Context, job: Job, plan: Plan, reused: Collection[int]) -> Plan:
+    items = ctx.queries.items(job.id, [ItemState.PLANNED])
+    saves = _price(ctx, job.id, reused, plan.quotes)
+    return replanned(ctx, items, plan, job.spec.get("chunk"), reused, saves)
+
+
+def replanned(
+    ctx: Context,
+    items: Iterable[Item],
+    plan: Plan,
+    chunk: int | None,
+    reused: Collection[int],
+    saves: Mapping[Lane, Decimal],
+) -> Plan:
+    """The plan of these items if some are reused. Raises PlanError where there are none."""
     cards = prices.cards(ctx)
-    making = Making(cards, ctx.policy, job.spec.get("chunk"))
+    making = Making(cards, ctx.policy, chunk)
     default: ModelCard | None = None
-    for item in ctx.queries.items(job.id, [ItemState.PLANNED]):
+    for item in items:
         card = _card(cards, item)
         default = default or card
         if item.duplicate_of is None and item.number not in reused:
@@ -149,7 +178,7 @@ def _replanned(
     if default is None:
         raise PlanError("Nothing of this job is planned any more")
     quotes = making.quotes(plan.quotes, default)
-    replanned = replace(
+    return replace(
         plan,
         quotes=quotes,
         submissions=making.submissions,
@@ -157,9 +186,8 @@ def _replanned(
         made_sizes=making.made_sizes(),
         window_seconds=window_of(plan.lane, making.cards() or [default], quotes[plan.lane]),
         reused=len(reused),
-        reuse_saves=_price(ctx, job.id, reused, plan.quotes),
+        reuse_saves={lane: usd for lane, usd in saves.items() if lane in plan.quotes},
     )
-    return replanned, of_plan(replanned)
 
 
 def _price(
@@ -168,16 +196,26 @@ def _price(
     """What these items cost at most in each lane; nothing where there are none or a price is not known."""
     if not numbers:
         return {}
-    saved = dict.fromkeys(lanes, Decimal(0))
+    saved: dict[Lane, Decimal] | None = dict.fromkeys(lanes, Decimal(0))
     cards, wanted = prices.cards(ctx), sorted(numbers)
     for start in range(0, len(wanted), AT_A_TIME):
-        for item in ctx.queries.items_by_number(job_id, wanted[start : start + AT_A_TIME]):
-            card = _card(cards, item)
-            for lane in list(saved):
-                price = relaned(card, item, lane).quoted_high
-                if price is None:
-                    return {}
-                saved[lane] += price
+        saved = _added(saved, cards, ctx.queries.items_by_number(job_id, wanted[start : start + AT_A_TIME]))
+    return saved or {}
+
+
+def _added(
+    saved: dict[Lane, Decimal] | None, cards: Cards, items: Iterable[Item]
+) -> dict[Lane, Decimal] | None:
+    """With what these cost in each lane; None as soon as the price of one is not known."""
+    if saved is None:
+        return None
+    for item in items:
+        card = _card(cards, item)
+        for lane in saved:
+            price = relaned(card, item, lane).quoted_high
+            if price is None:
+                return None
+            saved[lane] += price
     return saved
 
 

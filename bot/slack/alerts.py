@@ -92,7 +92,10 @@ def _picture(
         ids = files.ready(desk.ctx, desk.wire, place.job_id, [key], desk.now)
     except SlackTrouble:
         return None, False
-    return (ids[key], True) if ids is not None else (None, False)
+    if ids is None:
+        return None, False
+    desk.ctx.blobs.delete(key)  # it is drawn again should Slack lose it
+    return ids[key], True
 
 
 def _muted(incident: Incident, mutes: Mapping[str, Mute]) -> Mute | None:

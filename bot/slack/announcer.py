@@ -174,8 +174,8 @@ def _tell_job(desk: Desk, memory: Memory, job: Job, thread: Thread, mark: str, r
         desk.ctx.mail.thread_begins(job.id, card.ts)
         thread = Thread(job.id, thread.team, thread.channel, thread.person, card.ts)
     place = Place(job.id, thread.channel, thread.ts)
-    _close_summaries(desk, place, job, told)
     others = (
+        _close_summaries(desk, place, job, told),
         tell_question(desk, place, job, thread, told),
         tell_sample(desk, place, job, told),
         returns.tell_returns(desk, place, job, told),
@@ -285,14 +285,19 @@ def _before(told: Told, stamp: str) -> datetime | None:
     return datetime.strptime(max(earlier), STAMP).replace(tzinfo=UTC) if earlier else None
 
 
-def _close_summaries(desk: Desk, place: Place, job: Job, told: Told) -> None:
+def _close_summaries(desk: Desk, place: Place, job: Job, told: Told) -> Fate:
     """Take the buttons off the summaries of earlier finishes: what they offered has been done."""
     now_at = f"summary-{stamp_of(job)}"
+    fate = Fate.SAID
     if _only_redone(desk.ctx, job, told):
-        return
+        return fate
     for kind, announcement in told.items():
         if not kind.startswith("summary-") or kind == now_at or announcement.digest == keeping.CLOSED:
             continue
         kept = keeping.kept(desk.ctx, job.id, kind)
         if kept is not None and announcement.state is AnnouncementState.POSTED:
-            tell(desk, place, kind, retried(kept), announcement, digest=keeping.CLOSED)
+            # Its chart may have been deleted at Slack since.
+            kept = keeping.acceptable(desk.ctx, job.id, kind, kept, announcement)
+            one = tell(desk, place, kind, retried(kept), announcement, digest=keeping.CLOSED)
+            fate = Fate.WAITS if one is Fate.WAITS else fate
+    return fate

@@ -233,8 +233,9 @@ _TOPICS: Mapping[str, str] = {
     "approved picture cost. `stats 7` takes another number of days; `stats me`, `stats all` other batches.",
     "digest": "`/imgbatch digest weekly fri 16:00` (or `daily 09:00`) posts here what came of this channel's "
     "batches: how many came out, what they cost beside the time before, reviews, what waits for whom. "
-    "Without a time it is 9:00, without a day Monday, in your time zone unless one is named. Where nothing "
-    "has happened nothing is posted. `digest` shows it, `digest off` ends it; who may save presets may.",
+    "Without a time it is 9:00, without a day Monday, in your time zone unless one is named (`digest zone "
+    "Europe/Berlin` changes it). Where nothing has happened nothing is posted. `digest` shows it, `digest "
+    "off` ends it; who may save presets may.",
     "export": "`/imgbatch export JOB` packs the approved pictures as a ZIP in the job's thread, with a "
     "manifest; `export JOB all` takes those nobody has approved as well. `preset=shopify,story` makes the "
     'files these channels take, `name="{sku}_{variant}_{w}x{h}"` names them (with `/` for folders). The '

@@ -9,13 +9,13 @@ from functools import partial
 from bot.pipeline.attend import facts
 from bot.pipeline.similar import summed_up
 from bot.slack import files, keeping
-from bot.slack.blocks import Block, Message, image
+from bot.slack.blocks import Block, image
 from bot.slack.end_card import summary_message
 from bot.slack.files import Upload
 from bot.slack.gallery import Part, Shot
 from bot.slack.job_card import offers_of
 from bot.slack.showing import send_ahead
-from bot.slack.telling import TRIES, Desk, Fate, Place, tell
+from bot.slack.telling import Desk, Fate, Place, tell
 from bot.slack.wire import SlackTrouble
 from bot.watch.facts import JobFacts
 from bot.watch.summary_chart import summary_alt, summary_chart
@@ -58,9 +58,7 @@ def tell_summary(
         summary = summed_up(desk.ctx, job, judged, desk.now)
         said = summary_message(job, summary, offers_of(desk.ctx, job), chart)
         keeping.keep(desk.ctx, job.id, kind, said)
-    elif told is not None and "slack file" in told.note and told.tries >= TRIES - 1:
-        said = _without_pictures(said)  # Slack said that the chart is processed, and does not take it
-        keeping.keep(desk.ctx, job.id, kind, said)
+    said = keeping.acceptable(desk.ctx, job.id, kind, said, told)
     fate = tell(desk, place, kind, said, told, broadcast=True)
     if fate is not Fate.WAITS:
         begun.pop(kind, None)
@@ -94,7 +92,3 @@ def _chart(desk: Desk, job: Job, stamp: str, judged: JobFacts) -> tuple[Block | 
 
 def _draw(blobs: Blobs, *, key: str, judged: JobFacts, now: datetime, target: float) -> None:
     blobs.put(key, summary_chart(judged, now, target=target))
-
-
-def _without_pictures(said: Message) -> Message:
-    return Message(said.text, [block for block in said.blocks if block["type"] != "image"])

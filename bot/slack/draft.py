@@ -151,6 +151,7 @@ def values_of(changes: Changes, template: str | None) -> dict[str, Value]:
         "quorum": str(changes.quorum) if changes.quorum else None,
         "review_by": changes.review_by,
         "rush": ["rush"] if changes.rush else None,
+        "reuse": ["approved"] if changes.reuse else None,
         "preset": changes.preset,
     }
     if changes.lane is not None or changes.off_peak:

@@ -38,6 +38,10 @@ SHEETS = ("csv", "tsv", "txt", "xlsx")
 PICTURES = ("png", "jpg", "jpeg", "webp", "gif")
 
 
+NO_FILE = frozenset({"file_not_found", "file_deleted"})
+"""Answers of `files.info` and `files.delete` (docs) when there is no such file, or not any more."""
+
+
 class FileTrouble(ValueError):
     """The file cannot be used; one sentence for the person."""
 
@@ -175,10 +179,11 @@ def upload(ctx: Context, wire: Wire, job_id: str, wanted: Sequence[Upload], now:
             held = problem
             break
     if sent:
+        for item, file_id in sent:  # first: a file at Slack that nobody knows of would never be deleted
+            ctx.mail.uploaded(job_id, item.key, file_id, now)
         files = [{"id": file_id, "title": item.title} for item, file_id in sent]
         wire.call("files.completeUploadExternal", now, files=files)
-        for item, file_id in sent:
-            ctx.mail.uploaded(job_id, item.key, file_id, now)
+        wire.completed.update(file_id for _, file_id in sent)
     elif held:
         raise held
     return len(sent)
@@ -215,17 +220,26 @@ def _blocks(content: BinaryIO) -> Iterator[bytes]:
 
 
 def ready(ctx: Context, wire: Wire, job_id: str, keys: Sequence[str], now: datetime) -> dict[str, str] | None:
-    """File ids by key once Slack has processed every one of them; None until then. Never waits."""
+    """File ids by key once Slack has processed every one of them; None until then. Never waits.
+
+    One that Slack does not know is forgotten, to be uploaded again: this process did not complete it, so that
+    it was never completed, or somebody has deleted it.
+    """
     have = ctx.mail.uploads(job_id)
     if any(key not in have for key in keys):
         return None
     found = {key: have[key] for key in keys}
-    for file_id in found.values():
+    for key, file_id in found.items():
         if file_id in wire.ready:
             continue
         try:
             info = wire.call("files.info", now, file=file_id)
         except InDoubt:
+            return None
+        except Unfit as problem:
+            if problem.code not in NO_FILE or file_id in wire.completed:
+                raise
+            ctx.mail.drop_upload(key)
             return None
         if not info["file"].get("mimetype"):
             return None

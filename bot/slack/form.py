@@ -308,6 +308,7 @@ def _further(draft: Draft, cards: Sequence[ModelCard]) -> list[Block]:
     if own and own not in PRESETS:
         deliveries.append(f.option(own, own))
     rush = [f.option("Make late pictures now, at the full price", "rush")]
+    again = [f.option("Copy what was approved here before instead of making it again", "approved")]
     brand, known = MAX_BRAND_CHARACTERS, list(dict.fromkeys(card.provider for card in cards))
     return [
         b.divider(),
@@ -322,6 +323,12 @@ def _further(draft: Draft, cards: Sequence[ModelCard]) -> list[Block]:
             "Sample first",
             f.number(draft.text("pilot"), least="1", most=str(MAX_PILOT)),
             hint="So many pictures are made first; the rest waits until somebody has looked at them.",
+        ),
+        f.field(
+            "reuse",
+            "Approved before",
+            f.boxes(again, draft.values.get("reuse")),
+            hint="The plan says how many that are, and what it saves.",
         ),
         f.field(
             "budget",

@@ -61,6 +61,7 @@ def spec_of(draft: Draft, providers: Mapping[str, Any]) -> JobSpec:
         off_peak=lane == OFF_PEAK,
         budget_usd=read("budget", read_usd),
         pilot=int(draft.text("pilot")) if draft.text("pilot") else None,
+        reuse="approved" if draft.several("reuse") else None,
         delivery=draft.text("delivery") or None,
         deadline=read("deadline", check_deadline),
         rush=bool(draft.several("rush")),

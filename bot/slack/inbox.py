@@ -123,7 +123,7 @@ def _apologise(desk: Desk, entry: InboxEntry, problem: Exception) -> bool:
         case Sorry():
             said = problem.said
         case CannotCreateError():
-            said = reach.sentences("I cannot make a batch of this:", problem.problems)
+            said = reach.sentences("I cannot make a batch of this yet.", problem.problems)
         case _:
             said = reach.sentence(str(problem))
     if entry.kind == FORM and "draft" in entry.payload:

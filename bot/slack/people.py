@@ -27,8 +27,8 @@ class Person:
     member: bool
     """Of this workspace, with a full account: neither a guest, nor of another company, nor sent away."""
     guest: bool
-    zone: str = "UTC"
-    """Time zone, by its IANA name."""
+    zone: str = ""
+    """Time zone, by its IANA name; empty where Slack does not say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ class Directory:
             str(name),
             member=not guest and not stranger,
             guest=guest,
-            zone=str(said.get("tz") or "UTC"),
+            zone=str(said.get("tz") or ""),
         )
         self._people[user] = (person, now)
         return person
@@ -98,7 +98,12 @@ def directory_of(wire: Wire) -> Directory:
 
 def zone_for(wire: Wire, where: Where, now: datetime) -> str:
     """The person's own time zone as Slack knows it; UTC where it does not say."""
+    return known_zone(wire, where, now) or "UTC"
+
+
+def known_zone(wire: Wire, where: Where, now: datetime) -> str | None:
+    """The same; None where Slack does not say."""
     try:
         return check_zone(directory_of(wire).person(wire, where.person, where.team, now).zone)
     except (SlackTrouble, ValueError):
-        return "UTC"
+        return None

@@ -15,9 +15,12 @@ from bot.slack import words as w
 from bot.slack.approval import Ask
 from bot.slack.blocks import Block, Message
 from bot.slack.cards import Rush
+from bot.watch.gist import gist
 from bot.watch.outlook import rounded
 from bot.watch.words import count, money, money_range
-from storage.records import Event, Job, Ledger, Pause, Permit
+from storage.accounts import Ledger
+from storage.records import Event, Job, Pause
+from storage.shelved import Permit
 from storage.states import UNDER_WAY, ItemState, JobState
 
 FULLEST = 0.99
@@ -125,7 +128,7 @@ def progress_card(job: Job, progress: Progress, now: datetime) -> Message:
         body.append(b.context(note))
     if progress.rush is not None:
         body.append(b.context(cards.rush_line(progress.rush, now)))
-    body += [b.words(f"{pause.provider} is paused: {pause.reason}") for pause in progress.pauses]
+    body += [b.words(f"{pause.provider} is paused: {gist(pause.reason)}") for pause in progress.pauses]
     body.append(b.actions(f"progress-{job.id}", *_buttons(job, progress)))
     body.append(b.context(cards.who(job, progress.permit)))
     if progress.newest is not None:  # last: the buttons stay in sight

@@ -41,15 +41,18 @@ def share(desk: Desk, place: Place, file: Shared, told: Announcement | None) -> 
         return _complete(desk, told, file, file_id)
     if desk.now < told.at + rest(told):
         return Fate.WAITS
-    file_id = mail.uploads(place.job_id)[file.key]
+    known = mail.uploads(place.job_id).get(file.key)
+    if known is None:
+        mail.announcement_dead(told, desk.now, "the file was deleted before it was seen to be shared")
+        return Fate.DEAD
     try:
-        shared = _is_shared(desk, file_id)
+        shared = _is_shared(desk, known)
     except SlackTrouble as problem:
         return failed(desk, told, problem)
     if shared:
         mail.announced(told, desk.now, ts=None, digest=file.kind)
         return Fate.SAID
-    return _complete(desk, told, file, file_id)
+    return _complete(desk, told, file, known)
 
 
 def _sent(desk: Desk, job_id: str, file: Shared) -> str:

@@ -131,6 +131,8 @@ class Wire:
         self.pace = Pace()
         self.ready: set[str] = set()
         """Files Slack has said are usable; asked again after a restart."""
+        self.completed: set[str] = set()
+        """Files this process has handed over whole: Slack knows them, if not at once."""
 
     @property
     def client(self) -> WebClient:
@@ -150,6 +152,8 @@ class Wire:
         """Slack's answer. Raises Later when the pace or Slack says so, or another SlackTrouble."""
         if paced and not self.pace.take(method, now, arguments.get("channel"), spare=spare):
             raise Later(f"{method} waits for its turn", NOT_NOW)
+        for said in ("ok", *_WORDS.values()):
+            SLACK_CALLS.labels(method, said)  # told as 0 before it grows: Prometheus sees growth only
         with SLACK_CALL_SECONDS.time(), doing(method, call=True) as step:
             step.note(**{"rpc.system.name": "slack", "rpc.method": method})
             try:

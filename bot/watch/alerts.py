@@ -1,10 +1,10 @@
 """What an alert is, the thresholds, and what all alerts share. Facts in, alerts out; nothing is sent here.
 
-Judged are jobs (`job_alerts`), prices (`price_alerts`), all pictures together (`fleet_alerts`), and what
-all of it stands on (`house_alerts`). An alert's `key` names the incident, not the moment: as long as the same
-thing is wrong the same key comes back, so the caller tells a key once (`news`) and says when it is over
-(`recovered`). What can happen again, unlike a job, has `again`: each time is an incident, with the time it
-was found behind an @.
+Judged are jobs (`job_alerts`, `rate_alerts`), prices (`price_alerts`), all pictures together
+(`fleet_alerts`), and what all of it stands on (`house_alerts`). An alert's `key` names the incident, not the
+moment: as long as the same thing is wrong the same key comes back, so the caller tells a key once (`news`)
+and says when it is over (`recovered`). What can happen again, unlike a job, has `again`: each time is an
+incident, with the time it was found behind an @.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import Any
 from bot.watch.advice import Who, advice
 from bot.watch.chances import luck
 from bot.watch.facts import FailureGroup
+from bot.watch.gist import gist
 from bot.watch.words import count
 
 
@@ -242,9 +243,7 @@ def _reason_line(group: FailureGroup, most: int) -> str:
         rows = ", ".join(f"line {example.line} ({example.key})" for example in shown)
         more = " …" if group.count > len(shown) else ""
         line += f" – {rows}{more}"
-        message = next(
-            (" ".join(example.message.split()) for example in shown if example.message.strip()), ""
-        )
+        message = next((said for example in shown if (said := gist(example.message))), "")
         if message:
-            line += f" – “{message[:160]}”"
+            line += f" – “{message}”"
     return line + "."

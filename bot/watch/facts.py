@@ -68,6 +68,8 @@ class PausedProvider:
     since: datetime
     waiting: int = 0
     """Items that wait for it."""
+    lost: tuple[tuple[str, int], ...] = ()
+    """Title of each job and how many of its pictures have come to nothing by it, most first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +171,12 @@ class JobFacts:
     usual_refusal_rate: float | None = None
     """Over earlier jobs of the same model and lane; None without history."""
     refusals: Refusals | None = None
+    outages: int = 0
+    """Misses that are errors of a provider while it was paused: the incident of that pause tells of them."""
+    refused_alike: int = 0
+    """Refusals that an open incident of many small jobs tells of."""
+    over: frozenset[str] = frozenset()
+    """Keys of its incidents that are over: told once, they are not told again."""
     slower: Slower | None = None
     expiring: tuple[ExpiringResults, ...] = ()
     lost: tuple[LostResults, ...] = ()

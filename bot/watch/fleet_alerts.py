@@ -12,10 +12,14 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from bot.watch.alerts import Alert, AlertRules, Bars, Rule, Severity
+from bot.watch.chances import luck
 from bot.watch.words import count, duration, listed, percent, whole_percent
 
 CONFIRM = 12
 """A window is confirmed by its last twelfth: what is over is not told any more."""
+
+SURE_ENOUGH = 0.01
+"""Misses of the last twelfth that luck brings more rarely confirm what is no luck in the whole window."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +65,10 @@ def fleet_alert(fleet: Fleet, rules: AlertRules, *, told: bool = False) -> Alert
     """Misses of many jobs at once: one incident, whichever window sees it.
 
     Fast: burn >= `burn_fast` over `fast_window` and over its last twelfth. Slow: likewise. Each needs
-    `burn_sample` settled pictures in its window, and more misses in the last twelfth than luck brings: one
-    miss long after an outage is no news. And it must burn without the job that misses most as well: what
-    one job loses is told by its own alert, however many healthy ones run beside it. Once told, it lasts
-    until both windows are under half of their thresholds or their last twelfths are on target.
+    `burn_sample` settled pictures in its window and more misses than luck brings, both without the job
+    that misses most in it: what one job loses is told by its own alert, however many healthy ones run beside
+    it, and one bad job after another are two. Once told, it lasts until both windows are under half of
+    their thresholds or their last twelfths are on target.
     """
     burning = [
         (window, most)
@@ -79,17 +83,25 @@ def fleet_alert(fleet: Fleet, rules: AlertRules, *, told: bool = False) -> Alert
 
 def _burns(fleet: Fleet, rules: AlertRules, window: timedelta, most: float, *, told: bool) -> bool:
     seen = fleet.windows.get(window, Settled())
-    lately = fleet.windows.get(window / CONFIRM, Settled())
     allowed = 1 - rules.success_target
     if told:
+        lately = fleet.windows.get(window / CONFIRM, Settled())
         recovered = lately.number >= rules.minimum_sample and lately.missed_share <= allowed
         return seen.number > 0 and seen.missed_share >= most / 2 * allowed and not recovered
     if seen.number < rules.burn_sample or seen.missed_share < most * allowed:
         return False
-    if lately.missed_share < most * allowed or not rules.no_luck(lately.missed, lately.number):
-        return False
-    others = seen - next((found for _, _, found in fleet.jobs.get(window, ())), Settled())
-    return others.missed_share >= most * allowed and rules.no_luck(others.missed, others.number)
+    others, lately = (_without_worst(fleet, span) for span in (window, window / CONFIRM))
+    return (
+        min(others.missed_share, lately.missed_share) >= most * allowed
+        and rules.no_luck(others.missed, others.number)
+        and luck(lately.missed, lately.number, allowed) < SURE_ENOUGH
+    )
+
+
+def _without_worst(fleet: Fleet, span: timedelta) -> Settled:
+    """What all but the job that misses most came to."""
+    worst = next((found for _, _, found in fleet.jobs.get(span, ())), Settled())
+    return fleet.windows.get(span, Settled()) - worst
 
 
 def _alert(fleet: Fleet, rules: AlertRules, window: timedelta, *, fast: bool) -> Alert:

@@ -8,7 +8,8 @@ from datetime import datetime
 from bot.watch.advice import advice
 from bot.watch.alerts import Alert, AlertRules, Rule, Severity
 from bot.watch.facts import Disk, PausedProvider, StuckTick
-from bot.watch.words import count, duration
+from bot.watch.gist import gist
+from bot.watch.words import count, duration, listed
 from providers.base import FailureKind
 
 
@@ -29,15 +30,20 @@ def _paused(paused: PausedProvider, now: datetime) -> Alert:
     if paused.kind in (FailureKind.SERVER_ERROR, FailureKind.TIMEOUT):
         said, cause = "Seen", "it does not do its work at present"
         what_to_do = "Look at the provider's status page. It is tried again by itself, with a few pictures."
+    lost = [f"{title} {number:,}" for title, number in paused.lost[:5]]
+    meanwhile = "Nothing is lost meanwhile; the rows wait" if not lost else "All other rows wait meanwhile"
     return Alert(
         Rule.PROVIDER_PAUSED,
         provider_key(paused.provider, paused.since),
         Severity.CRITICAL,
         f"{paused.provider} is paused: {cause}",
-        (f"{waiting}paused for {duration(now - paused.since)}. {said}: “{paused.message[:200]}”",),
+        (
+            f"{waiting}paused for {duration(now - paused.since)}. {said}: “{gist(paused.message)}”",
+            *((f"Pictures that came to nothing by it, after all tries: {listed(lost)}.",) if lost else ()),
+        ),
         (
             f"For the operator: {what_to_do}",
-            "Nothing is lost meanwhile; the rows wait, or go to the next provider of their job's route.",
+            f"{meanwhile}, or go to the next provider of their job's route.",
         ),
     )
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import datetime, timedelta
 
-from bot.watch.advice import advice
-from bot.watch.alerts import Alert, AlertRules, Bars, Rule, Severity, advice_lines, reason_lines, wanted
-from bot.watch.facts import JobFacts, Refusals
-from bot.watch.rates import Tally
-from bot.watch.words import count, duration, listed, money, percent, whole_percent
-from providers.base import FailureKind
+from bot.watch.alerts import Alert, AlertRules, Rule, Severity, wanted
+from bot.watch.facts import JobFacts
+from bot.watch.gist import gist
+from bot.watch.rate_alerts import rate_alerts
+from bot.watch.words import count, duration, listed, money
 
 
 def job_alerts(
@@ -25,156 +24,11 @@ def job_alerts(
     found = [
         *_expiring(facts, now, rules),
         _lost(facts),
-        _success_rate(facts, rules, open_keys),
-        _refusals(facts, rules, open_keys),
+        *rate_alerts(facts, rules, open_keys),
         _deadline(facts, now),
         _overdue(facts, now, rules),
     ]
     return wanted([alert for alert in found if alert], rules)
-
-
-def _success_rate(facts: JobFacts, rules: AlertRules, open_keys: Collection[str]) -> Alert | None:
-    """Success under `success_alert`; in a small or running job, too far under the target for luck as well
-    (`AlertRules.no_luck`).
-
-    A running job is judged from `minimum_sample` settled items on. Once told, the incident of a running job
-    lasts until the rate is back at `success_target`; that of a finished one stays as long as it is under
-    `success_alert`, since that is how it ended. What is luck in a small job is for its summary to say.
-    """
-    tally, key = facts.tally, f"{Rule.SUCCESS_RATE}:{facts.job}"
-    rate, told = tally.success_rate, key in open_keys
-    if rate is None or not tally.missed:
-        return None
-    settled = tally.settled - tally.reused
-    if not told and not tally.finished and settled < rules.minimum_sample:
-        return None
-    if rate >= (rules.success_target if told and not tally.finished else rules.success_alert):
-        return None
-    large = tally.finished and settled >= rules.large_sample
-    if not told and not large and not rules.no_luck(tally.missed, settled):
-        return None
-    so_far = "" if tally.finished else " so far"
-    return Alert(
-        Rule.SUCCESS_RATE,
-        key,
-        Severity.CRITICAL if rate < 0.5 else Severity.WARNING,
-        f"{facts.title}: {tally.stored - tally.reused:,} of {count(settled, 'picture')}{so_far} came out "
-        f"({percent(rate)}, alert under {whole_percent(rules.success_alert)})",
-        _projected(tally) + reason_lines(facts.failures, rules) + _doubt_lines(tally.in_doubt),
-        advice_lines(facts.failures, rules),
-        chart=_by_reason(facts),
-    )
-
-
-def _by_reason(facts: JobFacts) -> Bars | None:
-    groups = sorted((group for group in facts.failures if group.count), key=lambda group: -group.count)
-    if not groups:
-        return None
-    tally = facts.tally
-    return Bars(
-        f"{facts.title}: what went wrong",
-        f"{tally.stored:,} of {count(tally.settled, 'picture')} came out; the others, by reason",
-        tuple((advice(group.kind).short, float(group.count)) for group in groups[:6]),
-        line=0.0,
-    )
-
-
-def _projected(tally: Tally) -> tuple[str, ...]:
-    """Where a running job is going: missed / settled x wanted at the same rate, missed at best."""
-    if tally.finished or not tally.settled:
-        return ()
-    missed = round(tally.missed / tally.settled * tally.wanted)
-    line = (
-        f"If it goes on like this, {missed:,} of {count(tally.wanted, 'picture')} will be missing; even if "
-        f"all the rest come out, {percent(1 - tally.missed / tally.wanted)} is the most it can reach."
-    )
-    if tally.spent_usd and tally.settled:
-        rest = tally.spent_usd / tally.settled * tally.in_flight
-        line += f" The rest would cost about {money(rest)}."
-    return (line,)
-
-
-def _doubt_lines(in_doubt: int) -> tuple[str, ...]:
-    if not in_doubt:
-        return ()
-    return (
-        f"{count(in_doubt, 'picture')}: sent, but the reply was lost and the provider cannot look it up.",
-    )
-
-
-def _refusals(facts: JobFacts, rules: AlertRules, open_keys: Collection[str]) -> Alert | None:
-    """A refusal rate above max(`refusal_alert`, `refusal_factor` x usual), with the sample that needs.
-
-    Needs `minimum_sample` settled items, finished or not: one refusal in ten is bad luck, not a spike, and
-    the success rate speaks for small jobs. Once told it lasts until the rate is at half the threshold.
-    """
-    tally, key = facts.tally, f"{Rule.REFUSALS}:{facts.job}"
-    rate, asked = tally.refusal_rate, tally.sent
-    if rate is None or asked < rules.minimum_sample:
-        return None
-    threshold = max(rules.refusal_alert, rules.refusal_factor * (facts.usual_refusal_rate or 0))
-    told = key in open_keys
-    if rate <= (threshold / 2 if told and not tally.finished else threshold):
-        return None
-    if not told and not rules.no_luck(tally.refused, asked):
-        return None
-    usual = (
-        f"usually {percent(facts.usual_refusal_rate)}"
-        if facts.usual_refusal_rate is not None
-        else f"alert over {whole_percent(threshold)}"
-    )
-    refused = [group for group in facts.failures if group.kind is FailureKind.CONTENT_POLICY]
-    found = facts.refusals or Refusals()
-    return Alert(
-        Rule.REFUSALS,
-        key,
-        Severity.WARNING,
-        f"{facts.title}: content rules refused {count(tally.refused, 'picture')} "
-        f"of {asked:,} ({percent(rate)}, {usual})",
-        _cause(found) + reason_lines(refused, rules),
-        (_reword(found),),
-        chart=_by_value(facts.title, found, rate),
-    )
-
-
-def _cause(found: Refusals) -> tuple[str, ...]:
-    """What the refused rows share, in words."""
-    if found.lift is not None:
-        lift = found.lift
-        rest = percent(lift.rest_refused / lift.rest_of) if lift.rest_of else "none"
-        return (
-            f"What lifts it: {lift.column} = “{lift.value[:60]}” was refused {lift.refused:,} of {lift.of:,} "
-            f"times, all other rows {lift.rest_refused:,} of {lift.rest_of:,} ({rest}).",
-        )
-    if found.template:
-        others = (
-            f" Other templates are refused {percent(found.other_templates)} of the time."
-            if found.other_templates is not None
-            else ""
-        )
-        return (f"No value of the sheet lifts it, so look at the template: “{found.template}”.{others}",)
-    return ()
-
-
-def _reword(found: Refusals) -> str:
-    if found.lift is not None:
-        where = f"Reword what “{found.lift.value[:60]}” becomes in the prompt, or leave those rows out."
-    else:
-        where = "Look for words the refused rows share; often one word in the template is the cause."
-    return f"{where} Cancel what still runs if the template has to change; refused rows are not tried again."
-
-
-def _by_value(title: str, found: Refusals, rate: float) -> Bars | None:
-    if found.lift is None or len(found.values) < 2:
-        return None
-    return Bars(
-        f"{title}: refused by {found.lift.column}",
-        "Share of the pictures that content rules refused, by value",
-        found.values,
-        line=rate,
-        line_says="all rows",
-        percent=True,
-    )
 
 
 def _overdue(facts: JobFacts, now: datetime, rules: AlertRules) -> Alert | None:
@@ -284,7 +138,7 @@ def _lost(facts: JobFacts) -> Alert | None:
         f"{facts.title}: the results of {of} could not be had from {providers}",
         (
             "They may have been made and billed. They are asked for again in submissions of half the size, "
-            f"as often as the attempts allow. Last said: “{facts.lost[-1].said[:200]}”",
+            f"as often as the attempts allow. Last said: “{gist(facts.lost[-1].said)}”",
         ),
         (
             "For the operator: check that this machine reaches the provider and has free disk space. If it "

@@ -8,12 +8,17 @@ from typing import Final
 
 from PIL import Image, ImageDraw
 
+from bot.imaging.lettering import length
+
 FINE: Final = 2
 """Shapes are drawn this many times larger and scaled down, for smooth edges."""
 
 INK: Final = "#1d1c1d"
 GREY: Final = "#616061"
 TRACK: Final = "#eeeef0"
+
+DOT: Final = 42
+"""How far behind the begin of an entry of a legend its words begin."""
 
 OUTCOMES: Final = (
     ("stored", "ready", "#2f9e6e"),
@@ -36,23 +41,28 @@ class Shapes:
 
     def bar(self, x: float, y: float, width: float, height: float, parts: Sequence[tuple[str, int]]) -> None:
         """A bar with round ends, divided in proportion; a part is never thinner than can be seen."""
-        thinnest = 5.0
-        total = sum(number for _, number in parts) or 1
-        widths = [max(width * number / total, min(thinnest, width)) for _, number in parts]
-        # What the thin parts were given is taken from the widest.
-        if widths:
-            widest = widths.index(max(widths))
-            widths[widest] -= sum(widths) - width
-        size = (max(1, round(width * FINE)), round(height * FINE))
-        strip = Image.new("RGB", size, TRACK)
+        strip = _strip(width, height)
         pen, at = ImageDraw.Draw(strip), 0.0
-        for (colour, _), part in zip(parts, widths, strict=True):
-            pen.rectangle((round(at * FINE), 0, round((at + part) * FINE) - 1, size[1]), colour)
+        for colour, part in _shares(width, parts):
+            pen.rectangle((round(at * FINE), 0, round((at + part) * FINE) - 1, strip.height), colour)
             at += part
-        mask = Image.new("L", size, 0)
-        ImageDraw.Draw(mask).rounded_rectangle(
-            (0, 0, size[0] - 1, size[1] - 1), min(8 * FINE, size[0] // 2), 255
-        )
+        self._paste(strip, x, y)
+
+    def column(
+        self, x: float, bottom: float, width: float, height: float, parts: Sequence[tuple[str, int]]
+    ) -> None:
+        """The same standing on a line, divided from below."""
+        strip = _strip(width, height)
+        pen, at = ImageDraw.Draw(strip), float(height)
+        for colour, part in _shares(height, parts):
+            pen.rectangle((0, round((at - part) * FINE), strip.width, round(at * FINE) - 1), colour)
+            at -= part
+        self._paste(strip, x, bottom - height)
+
+    def _paste(self, strip: Image.Image, x: float, y: float) -> None:
+        mask = Image.new("L", strip.size, 0)
+        whole = (0, 0, strip.width - 1, strip.height - 1)
+        ImageDraw.Draw(mask).rounded_rectangle(whole, min(8 * FINE, min(strip.size) // 2), 255)
         self._image.paste(strip, (round(x * FINE), round(y * FINE)), mask)
 
     def dot(self, x: float, y: float, radius: float, colour: str) -> None:
@@ -69,6 +79,34 @@ class Shapes:
         """The picture at its real size and a pen for the text."""
         image = self._image.reduce(FINE)
         return image, ImageDraw.Draw(image)
+
+
+def _strip(width: float, height: float) -> Image.Image:
+    return Image.new("RGB", (max(1, round(width * FINE)), max(1, round(height * FINE))), TRACK)
+
+
+def _shares(whole: float, parts: Sequence[tuple[str, int]]) -> list[tuple[str, float]]:
+    """How long each part is; what thin parts are given, to be seen, is taken from the widest."""
+    thinnest = 5.0
+    total = sum(number for _, number in parts) or 1
+    lengths = [max(whole * number / total, min(thinnest, whole)) for _, number in parts]
+    if lengths:
+        widest = lengths.index(max(lengths))
+        lengths[widest] -= sum(lengths) - whole
+    return [(colour, part) for (colour, _), part in zip(parts, lengths, strict=True)]
+
+
+def places(texts: Sequence[str], left: float, right: float, size_px: float) -> list[tuple[float, int]]:
+    """Where each entry of a legend begins, its dot first: how far from the left, and on which line."""
+    found: list[tuple[float, int]] = []
+    x, line = left, 0
+    for text in texts:
+        width = DOT + length(text, size_px)
+        if x + width > right and x > left:
+            x, line = left, line + 1
+        found.append((x, line))
+        x += width + 44
+    return found
 
 
 def png(image: Image.Image) -> bytes:

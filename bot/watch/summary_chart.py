@@ -16,7 +16,7 @@ from PIL import ImageDraw
 from bot.imaging.lettering import fit, length, write
 from bot.watch.facts import JobFacts, Quote
 from bot.watch.rates import Tally
-from bot.watch.shapes import GREY, INK, OUTCOMES, TRACK, Shapes, png
+from bot.watch.shapes import DOT, GREY, INK, OUTCOMES, TRACK, Shapes, places, png
 from bot.watch.words import count, duration, money, money_range, percent, unit_price
 
 _WIDTH: Final = 1080
@@ -38,7 +38,7 @@ def summary_chart(facts: JobFacts, now: datetime, *, target: float = 0.98) -> by
     """A PNG of the job as it stands at `now`; `target` is the success rate aimed at."""
     tally = facts.tally
     shown = [(word, colour, getattr(tally, name)) for name, word, colour in OUTCOMES if getattr(tally, name)]
-    legend = _places([_legend(word, number) for word, _, number in shown])
+    legend = places([_legend(word, number) for word, _, number in shown], _LEFT, _RIGHT, _SMALL)
     time_at = _LEGEND + _LEGEND_STEP * (legend[-1][1] + 1 if legend else 1) + 24
     cost_at = time_at + (_SECTION if facts.timing.window else _SECTION - 70)
     shapes = Shapes(_WIDTH, _height(cost_at, tally, facts.quote))
@@ -54,7 +54,7 @@ def summary_chart(facts: JobFacts, now: datetime, *, target: float = 0.98) -> by
     write(pen, (_LEFT, 72), fit(facts.title, _TEXT, _RIGHT - _LEFT), _TEXT, INK, bold=True)
     _outcome_words(pen, tally, target)
     for (x, line), (word, _, number) in zip(legend, shown, strict=True):
-        write(pen, (x + 42, _LEGEND + _LEGEND_STEP * line), _legend(word, number), _SMALL, INK)
+        write(pen, (x + DOT, _LEGEND + _LEGEND_STEP * line), _legend(word, number), _SMALL, INK)
     window = facts.timing.window
     note = f"{duration(window)} promised" if window else ""
     late = facts.timing.overrun(now) > timedelta()
@@ -106,19 +106,6 @@ def _outcome_words(pen: ImageDraw.ImageDraw, tally: Tally, target: float) -> Non
 
 def _legend(word: str, number: int) -> str:
     return f"{number:,} {word}"
-
-
-def _places(texts: Sequence[str]) -> list[tuple[float, int]]:
-    """Where each entry of the legend begins: how far from the left, and on which line."""
-    places: list[tuple[float, int]] = []
-    x, line = float(_LEFT), 0
-    for text in texts:
-        width = 42 + length(text, _SMALL)
-        if x + width > _RIGHT and x > _LEFT:
-            x, line = float(_LEFT), line + 1
-        places.append((x, line))
-        x += width + 44
-    return places
 
 
 # --- time and money --------------------------------------------------------------------------------------

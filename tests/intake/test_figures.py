@@ -104,6 +104,8 @@ def test_digests_have_a_time_of_a_zone(text: str, said: str) -> None:
 def test_digests_are_set_shown_and_ended() -> None:
     assert read_digest("") == Digest()
     assert read_digest("off") == Digest("off")
+    for text in ("zone new york", "tz america/new_york"):
+        assert read_digest(text) == Digest("zone", "America/New_York")
     assert read_digest("weekly fri 16:00") == Digest("set", "weekly fri 16:00")
 
 
@@ -114,6 +116,8 @@ def test_digests_are_set_shown_and_ended() -> None:
         ("daily noon", "“noon” is neither a time nor a time zone"),
         ("daily mon 09:00", "“mon” is neither a time nor a time zone"),
         ("daily 25:00", "is not a time"),
+        ("zone", "neither a time nor a time zone"),
+        ("zone atlantis", "“atlantis” is neither a time nor a time zone"),
     ],
 )
 def test_no_digest_is_guessed(text: str, problem: str) -> None:

@@ -1,4 +1,4 @@
-"""A month is UTC's for everybody; what is sent in its last minute belongs to it, whenever the answer comes."""
+"""A month is UTC's for everybody; what is sent in its last minute belongs to it, whenever it is answered."""
 
 from __future__ import annotations
 

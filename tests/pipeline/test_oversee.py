@@ -149,7 +149,8 @@ def test_a_value_that_lifts_refusals_is_named_with_its_chart(tmp_path: Path) -> 
         )
         assert incident.chart is not None
         assert incident.chart["bars"] == [["nude", 1.0], ["red", 0.0]]
-        assert len(told(ctx, "success-rate")) == 1
+        assert "32 of 40 pictures came out (80.0%, alert under 95%)" in incident.details[1]
+        assert told(ctx, "success-rate") == [], "one cause is one message"
 
 
 def test_misses_of_many_small_jobs_are_one_incident_that_ends(ctx: Context, tmp_path: Path) -> None:

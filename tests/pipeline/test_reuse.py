@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 import pytest
+from PIL import Image
 
 from bot.intake.options import CommandError, parse_options
 from bot.intake.preset import read_defaults
@@ -19,7 +20,7 @@ from bot.pipeline import reuse
 from bot.pipeline.attend import tally
 from bot.pipeline.audit import audit
 from bot.pipeline.budget import bearing
-from bot.pipeline.create import PLAN, Wanted, create_job
+from bot.pipeline.create import PLAN, Wanted, create_job, plan_sheet
 from bot.pipeline.pilot import go_on
 from bot.pipeline.plan import BudgetError, PlanError
 from bot.pipeline.redo import Again, redo
@@ -113,6 +114,50 @@ def test_of_very_many_the_sum_is_taken_as_it_is_written_down(
         job = plan(ctx, tmp_path, *PROMPTS)
         assert reuse.offer(ctx, job) == reuse.Offer(2, {Lane.LIVE: Decimal("0.20")})
         assert ctx.queries.reusable(job.id, THERE)[0] == 0
+
+
+def test_a_plan_that_is_not_written_down_knows_what_was_approved(tmp_path: Path) -> None:
+    with shop(tmp_path) as ctx:
+        before = made(ctx, tmp_path, 1, 3)
+        redo(ctx, before, [Again(ctx.queries.items_by_number(before.id, [2])[0])], "U1", ctx.clock())
+        run_to_end(ctx, again(ctx, before), real_pause=0.01)
+        newest = ctx.reviews.versions(before.id, 2)[-1]
+        assert ctx.reviews.decide(
+            before.id, Pick(version=newest.number), ReviewEvent.APPROVE, "U9", ctx.clock()
+        ).moved
+        prompts = (*PROMPTS, "a red mug", "a black mug")
+        path = sheet(tmp_path, [{"prompt": prompt} for prompt in prompts])
+        spec = JobSpec(template="{{ prompt }}", provider="sketch", lane=Lane.LIVE)
+        wanted = Wanted(path, path.name, spec, "U1", place=HERE)
+
+        plan_now, _, offer = plan_sheet(ctx, wanted, ctx.clock())
+        assert (offer.number, offer.saves[Lane.LIVE]) == (3, Decimal("0.30"))
+        assert (plan_now.reused, plan_now.quote.high) == (0, Decimal("0.50"))
+        assert plan_sheet(ctx, replace(wanted, place=THERE), ctx.clock())[2].number == 0
+        assert plan_sheet(ctx, replace(wanted, place=None), ctx.clock())[2].number == 3
+
+        reusing = replace(wanted, spec=replace(spec, reuse="approved"))
+        beforehand, _, _ = plan_sheet(ctx, reusing, ctx.clock())
+        assert (beforehand.reused, beforehand.to_generate) == (3, 2)
+        assert beforehand == create_job(ctx, reusing, ctx.clock())[1]
+        only_red = replace(reusing, sheet=sheet(tmp_path, [{"prompt": "a black mug"}], "black.csv"))
+        assert "None of these pictures were approved here before: all are made." in (
+            plan_sheet(ctx, only_red, ctx.clock())[0].warnings
+        )
+        assert len(ctx.queries.jobs()) == 2, "a plan keeps nothing"
+
+
+def test_pictures_made_after_references_are_known_beforehand_too(tmp_path: Path) -> None:
+    with shop(tmp_path) as ctx:
+        Image.new("RGB", (8, 8), "red").save(tmp_path / "mug.png")
+        path = sheet(tmp_path, [{"prompt": "a mug", "reference": "mug.png"}])
+        spec = JobSpec(template="{{ prompt }}", provider="sketch", lane=Lane.LIVE)
+        wanted = Wanted(path, path.name, spec, "U1", files=lambda name: tmp_path / name)
+        job, _ = create_job(ctx, wanted, ctx.clock())
+        assert [item.references for item in ctx.queries.items(job.id)] != [None]
+        start(ctx, job, ctx.clock())
+        approve(ctx, run_to_end(ctx, job, real_pause=0.01), 1)
+        assert plan_sheet(ctx, wanted, ctx.clock())[2].number == 1
 
 
 def test_what_is_taken_costs_nothing_and_is_looked_at_again(tmp_path: Path) -> None:
@@ -373,6 +418,7 @@ def test_all_of_it_is_the_same_in_either_database(stores: Context, tmp_path: Pat
     start(ctx, first, ctx.clock())
     run_to_end(ctx, first, real_pause=0.01)
     approve(ctx, first, 2)
+    assert plan_sheet(ctx, Wanted(path, path.name, spec, "U1"), ctx.clock())[2].number == 1
     job, _ = create_job(ctx, Wanted(path, path.name, spec, "U1"), ctx.clock())
     assert reuse.offer(ctx, job).number == 1
     assert reuse.take(ctx, job, ctx.clock(), "U1").reused == 1

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
+from PIL import Image
 
 from bot.intake.figures import digest_rule
 from bot.policy import Roles
-from bot.slack.digests import SCOPE, Setting, setting_of, tell_digests
+from bot.slack.digest_post import PATIENCE, tell_digests
+from bot.slack.digests import SCOPE, Setting, setting_of
 from bot.slack.reach import Where
+from bot.slack.telling import TRIES
 from bot.workspace.server import ADMIN, Workspace
 from tests.parts import QUICK
 from tests.slack.house import House, house, words
@@ -34,16 +39,25 @@ def digests(home: House) -> list[str]:
     return [words(m) for m in seen if m.get("bot_id") and "Image batches, " in words(m)]
 
 
-def pass_to(home: House, at: datetime) -> None:
+def pass_to(home: House, at: datetime, seconds: int = 60) -> None:
+    """The tick at that time, and as often as it takes for Slack to have the chart."""
     home.clock.at = max(home.clock.at, at)
-    tell_digests(home.ctx, home.app.client, home.clock())
+    for _ in range(0, seconds, 15):
+        tell_digests(home.ctx, home.app.client, home.clock())
+        home.clock.move(15)
+
+
+def chart_of(home: House) -> Any:
+    """The picture of the newest digest as a block; None where it has none."""
+    told = [m for m in home.ana.messages(home.channel) if "Image batches, " in words(m)][-1]
+    return next((block for block in told["blocks"] if block["type"] == "image"), None)
 
 
 def test_a_day_is_told_once_on_time(home: House) -> None:
     made(home)
     assert "every day at 09:00 (Europe/Berlin)" in said(home, "digest daily 09:00 Europe/Berlin")
     one = setting(home)
-    pass_to(home, one.next_at - timedelta(seconds=1))
+    pass_to(home, one.next_at - timedelta(seconds=1), 1)
     assert digests(home) == []
     for _ in range(3):
         pass_to(home, one.next_at)
@@ -51,8 +65,77 @@ def test_a_day_is_told_once_on_time(home: House) -> None:
     assert "1 batch came to an end: all 4 pictures came out." in told
     assert "4 still to review" in told
     assert "4 of 4 pictures, $0.00" in told
+    assert "Times and days are those of Europe/Berlin." in told
     after = setting(home)
     assert (after.since, after.next_at) == (one.next_at, one.next_at + timedelta(days=1))
+
+
+def test_it_has_a_chart_by_day_that_can_be_read_and_heard(home: House) -> None:
+    made(home)
+    said(home, "digest weekly mon 09:00 UTC")
+    pass_to(home, setting(home).next_at)
+    chart = chart_of(home)
+    assert chart["alt_text"].startswith("Chart of ")
+    assert ", by day: 4 pictures, all came out; " in chart["alt_text"]
+    assert " 4 ready" in chart["alt_text"]
+    image = Image.open(io.BytesIO(home.ben.file(chart["slack_file"])))
+    assert (image.format, image.width) == ("PNG", 1080)
+    left = [key for key, _ in home.ctx.blobs.listed(f"{setting(home).place.job_id}/")]
+    assert len(left) == 1, "what it said is kept, its chart is Slack's"
+
+
+def test_the_words_go_without_the_chart_where_slack_takes_no_files(home: House) -> None:
+    made(home)
+    said(home, "digest daily 09:00 UTC")
+    due = setting(home).next_at
+    home.workspace.fail_next("files.getUploadURLExternal", times=1000)
+    pass_to(home, due)
+    assert digests(home) == []
+    pass_to(home, due, int(PATIENCE.total_seconds()))
+    assert len(digests(home)) == 1
+    assert chart_of(home) is None
+
+
+def test_a_chart_that_slack_does_not_take_after_all_is_left_out(home: House) -> None:
+    made(home)
+    said(home, "digest daily 09:00 UTC")
+    home.workspace.fail_next("chat.postMessage", "invalid slack file", times=TRIES - 1)
+    pass_to(home, setting(home).next_at, 300)
+    assert len(digests(home)) == 1
+    assert chart_of(home) is None
+
+
+def test_it_says_whose_time_zone_it_is_on_and_takes_another(home: House) -> None:
+    """Ana is in Lisbon, as the workspace has it."""
+    mine = f"Times and days are those of Europe/Lisbon, the time zone of <@{home.ana.user_id}>, who set it."
+    assert mine in said(home, "digest weekly fri 16:00")
+    assert mine in said(home, "digest", "ben"), "it is hers, whoever looks"
+    changed = said(home, "digest zone new york")
+    assert "every Friday at 16:00 (America/New_York)" in changed
+    assert "Times and days are those of America/New_York." in changed
+    assert setting(home).next_at.astimezone(ZoneInfo("America/New_York")).hour == 16
+    assert "Times and days are those of Asia/Tokyo." in said(home, "digest daily 08:00 Asia/Tokyo")
+    assert "is neither a time nor a time zone" in said(home, "digest zone Atlantis")
+    said(home, "digest off")
+    assert "This channel gets no digest" in said(home, "digest zone Europe/Paris")
+
+
+def test_where_slack_does_not_say_the_time_zone_it_is_utc_and_says_so(home: House) -> None:
+    home.workspace._site.state.users[home.ana.user_id].tz = ""
+    try:
+        told = said(home, "digest daily")
+    finally:
+        home.workspace._site.state.users[home.ana.user_id].tz = "Europe/Lisbon"
+    assert "every day at 09:00 (UTC)" in told
+    assert f"Slack does not say which time zone <@{home.ana.user_id}>, who set it, is in" in told
+
+
+def test_a_setting_of_an_earlier_version_is_still_read(home: House) -> None:
+    said(home, "digest daily 09:00 Europe/Berlin")
+    one = setting(home)
+    old = {name: value for name, value in one.to_json().items() if name not in ("person", "zone_from")}
+    home.ctx.shelf.remember(SCOPE, one.name, old, home.clock())
+    assert "Times and days are those of Europe/Berlin." in said(home, "digest")
 
 
 def test_a_day_on_which_nothing_happened_is_not_told(home: House) -> None:
@@ -127,34 +210,7 @@ def test_it_takes_the_right_that_presets_take(ruled: House) -> None:
     assert "every day at 09:00" in said(ruled, "digest", "ben")
 
 
-# --- restarts --------------------------------------------------------------------------------------------
-
-
-class Stop(Exception):
-    """The process ends here."""
-
-
-class Counting:
-    """Every write of a tick, and every post, may be the last thing a process does."""
-
-    def __init__(self, inner: Any, names: tuple[str, ...], steps: list[str], last: int) -> None:
-        self._inner, self._names, self._steps, self._last = inner, names, steps, last
-
-    def __getattr__(self, name: str) -> Any:
-        found = getattr(self._inner, name)
-        if name not in self._names:
-            return found
-
-        def counted(*args: Any, **kwargs: Any) -> Any:
-            for moment in ("before", "after"):
-                if moment == "after":
-                    answer = found(*args, **kwargs)
-                self._steps.append(f"{moment} {name}")
-                if len(self._steps) == self._last:
-                    raise Stop
-            return answer
-
-        return counted
+# --- what Slack does not take -----------------------------------------------------------------------------
 
 
 def due_now(home: House) -> Setting:
@@ -167,32 +223,6 @@ def due_now(home: House) -> Setting:
     one = Setting(TEAM, home.channel, rule, next_at=now, since=now - timedelta(hours=5), written_at=now)
     home.ctx.shelf.remember(SCOPE, one.name, one.to_json(), home.clock())
     return one
-
-
-def test_stopped_at_every_step_it_is_told_once(home: House) -> None:
-    made(home)
-    last, stopped = 0, True
-    while stopped:
-        last += 1
-        one, known, steps = due_now(home), len(digests(home)), list[str]()
-        ctx = replace(
-            home.ctx,
-            mail=Counting(home.ctx.mail, ("announcing", "announced"), steps, last),
-            shelf=Counting(home.ctx.shelf, ("exchange",), steps, last),
-            blobs=Counting(home.ctx.blobs, ("put",), steps, last),
-        )
-        stopped = False
-        try:
-            tell_digests(ctx, replace(home, ctx=ctx).again().app.client, home.clock())
-        except Stop:
-            stopped = True
-        living = home.again()
-        for _ in range(3):
-            home.clock.move(20)
-            tell_digests(home.ctx, living.app.client, home.clock())
-        assert len(digests(home)) == known + 1, f"stopped {steps[-1]}, step {last}"
-        assert setting(home).since == one.next_at, f"stopped {steps[-1]}"
-    assert last == 9, "blob, intent, post and next time: each before and after"
 
 
 def test_an_answer_of_slack_that_was_lost_posts_nothing_twice(home: House) -> None:

@@ -198,7 +198,7 @@ def test_a_sheet_that_cannot_be_used_gives_the_form_back(home: House) -> None:
     bad = b"sku,name,color,size\nA-1,Mug,red,tiny\nA-2,Bag,blue,huge\n"
     assert home.ana.fill(form, {"sheet": ("bad.csv", bad), "template": TEMPLATE}) is None
     home.tick()
-    answer = home.ana.wait_for_message(home.room, "None of the 2 rows")
+    answer = home.ana.wait_for_message(home.room, "Not one of the 2 rows")
     home.ana.press(answer, "form_again")
     form = shows(home, "Sheet: bad.csv", "First prompt")
     assert fields_of(form)["template"]["element"]["initial_value"] == TEMPLATE
@@ -230,7 +230,10 @@ def test_a_sheet_without_words_that_can_be_used_opens_the_form(home: House, said
     home.arrived()
     home.tick()
     answer = home.ana.wait_for(lambda: _answer_with_a_button(home))
-    assert "I cannot make a batch of this" in words(answer)
+    assert "I cannot make a batch of this yet." in words(answer)
+    if "{{" not in said:
+        example = "“Studio photo of {{ product_title }}, {{ main_colour }}”"
+        assert f"Write a prompt template with home.csv, such as {example}" in words(answer)
     assert home.ben.modal() is None
     home.ana.press(answer, AGAIN)
     form = shows(home, "New image batch", "Columns: SKU, Product title, Main colour")

@@ -13,7 +13,7 @@ from storage.records import Job
 from storage.reviews import Pick
 from storage.states import ItemState, JobState, ReviewEvent
 from tests.priced import PaidSketch
-from tests.slack.house import House, Json, buttons, house, labels, words
+from tests.slack.house import PRODUCTS, TEMPLATE, House, Json, buttons, house, labels, words
 from tests.slack.test_journeys import drop
 
 
@@ -106,3 +106,19 @@ def test_an_old_button_says_that_it_is_too_late(shop: House) -> None:
         {"channel": thread.channel, "ts": thread.ts}, "what is reused is decided before it starts"
     )
     assert shop.ctx.queries.reused(job.id)[0] == 0
+
+
+def test_the_form_asks_for_it_too_and_the_plan_says_what_that_saves(shop: House) -> None:
+    approved_job(shop)
+    shop.ana.command(shop.room, "/imgbatch", "new lane=live size=128x128")
+    form = shop.ana.wait_for_modal("New image batch")
+    shop.ana.press(form, "form_more", values={"template": TEMPLATE})
+    form = shop.ana.wait_for(lambda: (v := shop.ana.modal()) and "Approved before" in words(v) and v)
+    sheet = [("products.csv", PRODUCTS.encode())]
+    assert shop.ana.fill(form, {"sheet": sheet, "reuse": ["approved"]}) is None
+    shop.tick(times=2)
+    job = newest(shop)
+    assert job.spec["reuse"] == "approved"
+    shown = card(shop, job)
+    assert "2 pictures approved before will be reused, which saves $0.20" in words(shown).replace("*", "")
+    assert labels(shown)["job_anew"] == "Make all anew"

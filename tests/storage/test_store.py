@@ -352,3 +352,22 @@ def test_a_short_pause_does_not_take_the_place_of_an_outage_and_only_the_pause_s
     assert (outage.kind, outage.reason, outage.until) == ("outage", "nothing comes back", late)
     assert ctx.notices.resume(outage)
     assert not ctx.notices.resume(outage)
+
+
+def test_a_picture_that_fails_as_before_says_nothing_new_of_its_provider(
+    ctx: Context, tmp_path: Path
+) -> None:
+    job = started(ctx, two_rows(tmp_path))
+    outcomes = [("server_error", "server_error"), ("server_error", "timeout")]
+    for send in (1, 2):
+        at = START + timedelta(seconds=send)
+        submission = packed(ctx, job.id, [1, 2], f"s{send}")
+        ctx.store.send(submission, at, at)
+        ctx.store.accept(submission, {"id": "h", "data": {}}, at, at)
+        failed = [
+            Outcome(item, send, ItemEvent.RETRY, said[send - 1], billed="no", values={"due_at": at})
+            for item, said in enumerate(outcomes, 1)
+        ]
+        ctx.store.settle(submission, failed, at)
+    answers = ctx.queries.recent_answers(START, ["made", "server_error", "timeout"], 10)
+    assert sorted(outcome for _, outcome, _ in answers) == ["server_error", "server_error", "timeout"]

@@ -32,7 +32,7 @@ from providers.base import AskAgain, FailureKind, Lane, Provider, Size
 from providers.openai import OpenAI
 from providers.simulators.faults import Faults
 from providers.simulators.openai import OpenAISimulator
-from storage.records import Export, ExportState
+from storage.shelved import Export, ExportState
 from storage.states import ItemState, SubmissionState
 from tests.parts import TestClock, make_context, run_to_end, run_until, sheet, started
 from tests.six import VENDORS, sheet_over, six_vendors

@@ -166,12 +166,17 @@ class TestPrices:
 
 
 def fleet(hour: Settled, lately: Settled, *jobs: tuple[str, str, Settled]) -> Fleet:
+    """Two jobs that share what ended, or these jobs, whose last minutes are shared likewise."""
     spans = windows(RULES)
-    known = {RULES.fast_window: hour, RULES.fast_window / CONFIRM: lately, RULES.slow_window: hour}
+    known = {RULES.fast_window: hour, RULES.slow_window: hour}
     seen = {span: known.get(span, lately) for span in spans}
-    half = Settled(hour.stored // 2, hour.missed // 2)
-    spread = jobs or (("J1", "A", half), ("J2", "B", half))
-    return Fleet(seen, dict.fromkeys(spans, spread), [("08:00", Settled(90, 1)), ("09:00", hour)])
+    spread = {span: jobs if span in known and jobs else halves(found) for span, found in seen.items()}
+    return Fleet(seen, spread, [("08:00", Settled(90, 1)), ("09:00", hour)])
+
+
+def halves(found: Settled) -> tuple[tuple[str, str, Settled], ...]:
+    half = Settled(found.stored // 2, found.missed // 2)
+    return (("J1", "A", half), ("J2", "B", found - half))
 
 
 class TestFleet:
@@ -196,6 +201,7 @@ class TestFleet:
             (Settled(30, 15), Settled(5, 5)),  # too few
             (Settled(950, 50), Settled(5, 5)),  # too slow
             (Settled(70, 30), Settled(50, 0)),  # over already
+            (Settled(70, 30), Settled(9, 1)),  # one miss at the end is luck
             (Settled(0, 0), Settled(0, 0)),
         ],
     )
@@ -207,6 +213,14 @@ class TestFleet:
         one = Settled(10, 29)
         seen = fleet(one + others, Settled(5, 5), ("J1", "A", one), ("J2", "B", others))
         assert fleet_alert(seen, RULES) is None
+
+    def test_one_bad_job_after_another_are_two(self) -> None:
+        seen = fleet(Settled(70, 30), Settled(5, 5))
+        alone = {span: (("J1", "A", Settled(4, 5)), ("J2", "B", Settled(1, 0))) for span in windows(RULES)}
+        lately = {RULES.fast_window / CONFIRM, RULES.slow_window / CONFIRM}
+        jobs = {span: alone[span] if span in lately else found for span, found in seen.jobs.items()}
+        assert fleet_alert(replace(seen, jobs=jobs), RULES) is None
+        assert fleet_alert(seen, RULES) is not None
 
     def test_a_second_bad_job_makes_it_an_incident_of_all(self) -> None:
         one, two, rest = Settled(10, 29), Settled(5, 15), Settled(40, 1)

@@ -1,0 +1,175 @@
+"""Every vendor's stand-in, a data store, a Slack workspace with a channel for alerts, one clock for all."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from slack_sdk import WebClient
+
+from bot.intake.spec import JobSpec
+from bot.pipeline.create import Wanted, create_job
+from bot.pipeline.rounds import one_round
+from bot.pipeline.start import start
+from bot.policy import Policy
+from bot.runtime import Context
+from bot.slack.announcer import announce
+from bot.workspace.server import Workspace
+from providers import catalogue, registry
+from providers.base import Lane, Provider
+from providers.catalogue import ModelCard
+from providers.simulators import SIMULATORS
+from providers.simulators.server import Simulator
+from storage.blobs import DiskRoom, FolderBlobs
+from storage.records import Job
+from storage.states import LIVING_JOBS, ItemState
+from tests.parts import TestClock, make_context
+
+BEGIN = datetime(2026, 11, 1, tzinfo=UTC)
+POLL = timedelta(minutes=5)
+"""What the clock moves on while only batches are under way: the longest wait between two polls."""
+LIVE_POLL = timedelta(minutes=1)
+"""The same while live calls are."""
+
+USUAL: Mapping[str, float] = {
+    "picture_px": 48,
+    "batch_seconds": 3_600,
+    "validating_seconds": 60,
+    "error_rate": 0.01,
+    "refusal_rate": 0.015,
+}
+"""A vendor's good day: one call in a hundred fails in passing, and of the pictures 98.5% come out."""
+TAKES: Mapping[str, float] = {"fal": 10, "bfl": 10}
+"""Seconds a picture takes at the vendors that queue live calls; those are seconds of the shared clock."""
+
+
+class Disk(FolderBlobs):
+    """Says that it is full when it is told to."""
+
+    full = False
+
+    def room(self) -> DiskRoom:
+        return DiskRoom("/data", 10**9 if self.full else 10**11, 10**12)
+
+
+@dataclass
+class World:
+    ctx: Context
+    clock: TestClock
+    vendors: Mapping[str, Simulator]
+    disk: Disk
+    client: WebClient
+    channel: str
+    folder: Path
+    polls: dict[datetime, int] = field(default_factory=dict)
+    """Every poll, and which it was."""
+    jobs: int = 0
+    pictures: int = 0
+    idle: threading.Event = field(default_factory=threading.Event)
+
+    # --- jobs --------------------------------------------------------------------------------------------
+
+    def begin(self, card: ModelCard, lane: Lane, colours: list[str], words: str = "") -> Job:
+        """A job of one picture a colour has been started; `words` come to every fourth prompt."""
+        self.jobs, self.pictures = self.jobs + 1, self.pictures + len(colours)
+        path = self.folder / "sheet.csv"
+        lines = [
+            f"J{self.jobs:05d}-{number},{colour},{words if number % 4 == 0 else ''}"
+            for number, colour in enumerate(colours, 1)
+        ]
+        path.write_text("\n".join(["sku,colour,note", *lines]) + "\n", encoding="utf-8")
+        spec = JobSpec(
+            template="Studio photo of a {{ colour }} mug, {{ sku }} {{ note }}",
+            provider=card.provider,
+            model=card.id,
+            lane=card.lane_for(lane),
+            title=f"batch {self.jobs}",
+        )
+        job, _ = create_job(self.ctx, Wanted(path, path.name, spec, "ana"), self.clock())
+        start(self.ctx, job, self.clock())
+        self.settle()
+        found = self.ctx.queries.job(job.id)
+        assert found is not None
+        return found
+
+    # --- time --------------------------------------------------------------------------------------------
+
+    def settle(self) -> None:
+        """All that is due at this moment is done: calls made and answered, pictures kept, alerts judged."""
+        for _ in range(500):
+            moved = one_round(self.ctx, self.clock())
+            calls = bool(self.ctx.sending)
+            while self.ctx.sending:
+                self.idle.wait(0.002)
+            if not moved and not calls:
+                return
+        raise AssertionError(f"it does not come to rest at {self.clock()}")
+
+    def poll(self) -> None:
+        """One poll: everything due is done, and told in Slack."""
+        self.polls.setdefault(self.clock(), len(self.polls))
+        self.settle()
+        announce(self.ctx, self.client, self.clock(), alert_channel=self.channel)
+
+    def go_on(self, until: datetime) -> None:
+        """To the next moment at which something may have to be done, `until` at the latest."""
+        live = any(job.lane == Lane.LIVE for job in self.ctx.queries.jobs(LIVING_JOBS))
+        self.clock.at = min(until, self.clock() + (LIVE_POLL if live else POLL))
+
+    # --- what went wrong ---------------------------------------------------------------------------------
+
+    def turn(self, vendor: str, **dials: float) -> None:
+        """Set a vendor's dials."""
+        self.vendors[vendor].faults.update(dials)
+
+    def mend(self, vendor: str) -> None:
+        """A good day again."""
+        wanted = {**USUAL, "latency": TAKES.get(vendor, 0.0), "quota": False, "auth": False}
+        own = {"price_factor": 1.0} if hasattr(self.vendors[vendor].faults, "price_factor") else {}
+        self.vendors[vendor].faults.update({**wanted, **own})
+
+    def ended(self, job: Job) -> tuple[int, int]:
+        """How many of its pictures came out, and how many ended without."""
+        counts = self.ctx.queries.counts(job.id)
+        lost = (ItemState.REFUSED, ItemState.FAILED, ItemState.EXPIRED, ItemState.IN_DOUBT)
+        return counts.get(ItemState.STORED, 0), sum(counts.get(state, 0) for state in lost)
+
+
+def policy() -> Policy:
+    """As the program comes, but without the gate: stand-ins draw small pictures that look alike."""
+    return Policy(quality_gate=False, poll_most=POLL)
+
+
+@contextmanager
+def world(folder: Path) -> Iterator[World]:
+    """All of it, running."""
+    logging.disable(logging.WARNING)  # an outage of hours is many warnings
+    clock = TestClock(BEGIN)
+    values: dict[str, str] = {}
+    with ExitStack() as stack:
+        seconds: Callable[[], float] = lambda: clock().timestamp()  # noqa: E731
+        vendors = {name: stack.enter_context(kind(clock=seconds)) for name, kind in SIMULATORS.items()}
+        for entry in registry.ENTRIES:
+            if entry.name in vendors and entry.key_variable and entry.base_url_variable:
+                values[entry.key_variable] = vendors[entry.name].key
+                values[entry.base_url_variable] = vendors[entry.name].base_url
+        built: Mapping[str, Provider] = registry.build(
+            values, catalogue=catalogue.load(), folder=folder, clock=clock
+        )
+        for provider in built.values():
+            stack.callback(provider.close)
+        workspace = stack.enter_context(Workspace(rate_scale=None))
+        channel = workspace.add_channel("alerts")
+        ctx = stack.enter_context(make_context(folder, built, clock=clock, policy=policy()))
+        disk = Disk(folder / "blobs")
+        object.__setattr__(ctx, "blobs", disk)
+        client = WebClient(token=workspace.bot_token, base_url=workspace.api_url)
+        made = World(ctx, clock, vendors, disk, client, channel, folder)
+        for name in vendors:
+            made.mend(name)
+        yield made

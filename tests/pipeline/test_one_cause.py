@@ -1,0 +1,92 @@
+"""One cause is one message, through the real store: refusals and a rate, a pause and what it fails."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bot.pipeline.attend import attend
+from bot.runtime import Context
+from providers.base import Billed, Failure, FailureKind, Lane, Size
+from storage.records import Incident, Job
+from storage.states import ItemState
+from tests.parts import QUICK, TestClock, make_context, run_to_end, sheet, started
+from tests.priced import PaidSketch
+from tests.storage.test_budgets import url
+from tests.storage.test_store import postgres
+
+__all__ = ["postgres", "url"]
+
+REFUSED = Failure(
+    FailureKind.CONTENT_POLICY,
+    "moderation_blocked",
+    "Your request was rejected by the safety system. If you believe this is an error, contact us at "
+    "help.openai.com and include the request ID req_0a1b2c3d4e5f.",
+    Billed.NO,
+)
+DOWN = Failure(FailureKind.SERVER_ERROR, "server_error", "Sorry about that!", Billed.NO)
+ODD = Failure(FailureKind.MALFORMED_REQUEST, "bad", "No.", Billed.NO)
+ONCE = replace(QUICK, attempts=1)
+
+
+@pytest.fixture
+def ctx(tmp_path: Path, url: str | None) -> Iterator[Context]:
+    clock = TestClock()
+    provider = PaidSketch(tmp_path, clock, "0.10")
+    with make_context(tmp_path, {"sketch": provider}, clock=clock, policy=ONCE, url=url) as built:
+        yield built
+
+
+def run(ctx: Context, folder: Path, number: int, *failures: Failure, step: float = 1.0) -> Job:
+    provider = ctx.providers["sketch"]
+    assert isinstance(provider, PaidSketch)
+    provider.failures.extend(failures)
+    path = sheet(folder, [{"prompt": f"mug {n}"} for n in range(number)])
+    job = run_to_end(ctx, started(ctx, path, lane=Lane.LIVE, size=Size(64, 64)), step=step)
+    attend(ctx, ctx.clock())
+    return job
+
+
+def told(ctx: Context) -> list[Incident]:
+    """All incidents but lateness: the promised time goes by while a provider is paused."""
+    return [incident for incident in ctx.notices.incidents() if incident.rule != "overdue"]
+
+
+@pytest.mark.parametrize("url", [None])
+def test_a_job_of_which_a_fifth_is_refused_gets_one_message_with_all_of_it(
+    ctx: Context, tmp_path: Path
+) -> None:
+    job = run(ctx, tmp_path, 40, *[REFUSED] * 8)
+    (incident,) = told(ctx)
+    assert incident.key == f"refusals:{job.id}"
+    said = "\n".join(incident.details)
+    assert "32 of 40 pictures came out (80.0%, alert under 95%)." in said
+    assert "“Your request was rejected by the safety system”" in said, "without what helps nobody"
+    (failed, *_) = [item for item in ctx.queries.items(job.id) if item.reason]
+    assert failed.reason == REFUSED.message, "the whole of it is kept"
+
+
+def test_what_a_provider_that_breaks_down_costs_its_jobs_is_told_by_its_pause_alone(
+    ctx: Context, tmp_path: Path
+) -> None:
+    broken = run(ctx, tmp_path, 40, *[DOWN] * 24, step=30)
+    assert ctx.queries.counts(broken.id)[ItemState.FAILED] >= 20
+    (pause,) = told(ctx)
+    assert pause.rule == "provider-paused"
+    assert f"after all tries: {broken.title} 2" in pause.details[1]
+    assert pause.closed_at is not None, "the rest was made when it was over"
+    healed = run(ctx, tmp_path, 40, *[ODD] * 8, step=30)
+    assert [one.key for one in told(ctx) if one.job_id] == [f"success-rate:{healed.id}"], (
+        "the end of the pause opens nothing for the first job; another cause is told"
+    )
+
+
+@pytest.mark.parametrize("url", [None])
+def test_where_pauses_are_not_told_the_job_is(ctx: Context, tmp_path: Path) -> None:
+    rules = replace(ctx.policy.rules, off=("provider-paused",))
+    object.__setattr__(ctx, "policy", replace(ctx.policy, rules=rules))
+    job = run(ctx, tmp_path, 40, *[DOWN] * 24, step=30)
+    assert [one.key for one in told(ctx)] == [f"success-rate:{job.id}"]
