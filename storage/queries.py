@@ -27,7 +27,9 @@ from storage.reusing import Reusing
 from storage.sheets import Sheets
 from storage.states import FINAL_ITEMS, LIVE_SUBMISSIONS, ItemState, JobState, ReviewState, SubmissionState
 from storage.tables import table
+from storage.timings import Timings
 from storage.under_way import UnderWay
+from storage.unfetched import Fetching
 
 JOB, ROW, ITEM, ATTEMPT = table("job"), table("row"), table("item"), table("attempt")
 SUBMISSION, EVENT = table("submission"), table("event")
@@ -65,8 +67,10 @@ class Queries(
     Accounts,
     Measures,
     Causes,
+    Timings,
     Reusing,
     Pruning,
+    Fetching,
 ):
     """The reading side of the data store."""
 
