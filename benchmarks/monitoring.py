@@ -3,7 +3,7 @@
     python benchmarks/monitoring.py [MINUTES TO STAY]
 
 As in life: the bot (`imgbatch serve`), seven vendors' stand-ins, the local Slack workspace, and a Prometheus
-that scrapes once a second, with the rules' `for` cut to seconds. Jobs of every provider run; then vendors
+that scrapes once a second, with rules whose hour is a minute. Jobs of every provider run; then vendors
 refuse, fail, lose replies and close accounts, Slack is late and away, somebody holds the database, the disk
 fills, and the bot is away. Prints which rules fired and when they were over, and what every panel shows.
 Stays for so many minutes at the end, for whoever wants to look at it. Needs `prometheus` (Debian: apt install
@@ -13,6 +13,7 @@ prometheus) and, for the disk, to be root with 8 GB free in /dev/shm.
 from __future__ import annotations
 
 import os
+import re
 import sqlite3
 import subprocess
 import sys
@@ -29,14 +30,12 @@ import httpx
 import yaml
 
 from bot.runtime import now
-from bot.workspace.person import Person
 from bot.workspace.server import Workspace
 from providers import registry
 from providers.simulators import SIMULATORS
 from providers.simulators.server import Simulator
 from tests.monitoring.prometheus import DOCS, Prometheus, asked, filled, rules
-
-CHANNEL = "#product-images"
+from tests.monitoring.stage import Desk, settings_of
 
 SECOND = threading.Event()
 """Never set: waiting for it is waiting."""
@@ -58,16 +57,13 @@ class Stage:
         self.folder, self.workspace, self.vendors = folder, workspace, vendors
         self.data = folder / "data"
         self._bot: subprocess.Popen[bytes] | None = None
-        self._jobs = 0
-        marketer = next(user for user in workspace.people if not user.is_bot)
-        self.person = Person(workspace.url, marketer.id)
+        self.desk = Desk(workspace, patience_seconds=600)
 
     def start_bot(self, port: int) -> None:
         environment = {
             **os.environ,
-            **keys(self.vendors),
-            "SLACK_BOT_TOKEN": self.workspace.bot_token, "SLACK_APP_TOKEN": self.workspace.app_token,
-            "SLACK_API_URL": self.workspace.api_url, "IMGBATCH_DATA": str(self.data),
+            **settings_of(self.workspace, self.vendors),
+            "IMGBATCH_DATA": str(self.data),
             "IMGBATCH_PORT": str(port), "IMGBATCH_POLL_SECONDS": "2", "IMGBATCH_RETRY_SECONDS": "2",
             "IMGBATCH_LOOK_UP_SECONDS": "2", "IMGBATCH_LOG": "error", "IMGBATCH_QUALITY_GATE": "false",
         }  # fmt: skip
@@ -81,47 +77,8 @@ class Stage:
             self._bot.wait(60)
             self._bot = None
 
-    def job(self, provider: str, lane: str, pictures: int) -> None:
-        """A sheet dropped into Slack, its plan read, Start pressed."""
-        self.press(self.post(provider, lane, pictures))
-
-    def post(self, provider: str, lane: str, pictures: int) -> str:
-        """The message's time."""
-        self._jobs += 1
-        lines = "".join(f"S{self._jobs}-{n:04d},mug {n} of sheet {self._jobs}\n" for n in range(pictures))
-        posted = self.person.say(
-            CHANNEL,
-            f"@imgbatch provider={provider} lane={lane} a {{{{ name }}}}",
-            files=[(f"{provider}-{self._jobs}.csv", f"sku,name\n{lines}".encode())],
-        )
-        return str(posted["ts"])
-
-    def press(self, ts: str) -> None:
-        card = self.person.wait_for(lambda: start_button(self.person, ts), timeout=600)
-        self.person.press(card, "job_start")
-
     def turn(self, vendor: str, **dials: float | bool) -> None:
         self.vendors[vendor].faults.update(dials)
-
-
-def keys(vendors: dict[str, Simulator]) -> dict[str, str]:
-    """The settings that name the stand-ins and open them."""
-    found: dict[str, str] = {}
-    for entry in registry.ENTRIES:
-        vendor = vendors.get(entry.name)
-        if vendor is not None and entry.base_url_variable:
-            found[entry.base_url_variable] = vendor.base_url
-            if entry.key_variable and vendor.key:
-                found[entry.key_variable] = vendor.key
-    return found
-
-
-def start_button(person: Person, ts: str) -> dict[str, object] | None:
-    for message in person.thread(CHANNEL, ts):
-        for block in message.get("blocks") or []:
-            if any(e.get("action_id") == "job_start" for e in block.get("elements") or []):
-                return dict(message)
-    return None
 
 
 def healthy(port: int) -> bool:
@@ -143,7 +100,7 @@ def calm(stage: Stage) -> None:
     for vendor in stage.vendors:
         stage.turn(vendor, **QUIET)
     for provider, lane, pictures in JOBS:
-        stage.job(provider, lane, pictures)
+        stage.desk.order(provider, lane, pictures)
     SECOND.wait(60)
 
 
@@ -153,22 +110,25 @@ def trouble(stage: Stage) -> None:
     stage.turn("recraft", error_rate=1.0)
     stage.turn("fal", quota=True)
     stage.turn("bfl", auth=True)
-    stage.turn("gemini", rate_limit_rate=0.9)
+    stage.turn("gemini", rate_limit_rate=0.9, retry_after=0.2, error_rate=0.3)
     stage.turn("xai", lost_reply_live=8)
     for provider, lane, pictures in (
         ("openai", "live", 120), ("recraft", "live", 150), ("fal", "live", 20), ("bfl", "live", 20),
         ("gemini", "live", 60), ("xai", "live", 30), ("gemini", "batch", 150),
     ):  # fmt: skip
-        stage.job(provider, lane, pictures)
+        stage.desk.order(provider, lane, pictures)
     SECOND.wait(75)
     for vendor in stage.vendors:
-        stage.turn(vendor, **QUIET, quota=False, auth=False, rate_limit_rate=0, lost_reply_live=0)
+        stage.turn(
+            vendor, **QUIET, quota=False, auth=False, rate_limit_rate=0, retry_after=1, lost_reply_live=0
+        )
 
 
 def late_slack(stage: Stage) -> None:
     """First it says “too many requests”, then it fails, then it is away."""
-    stage.workspace.limit_next("*", retry_after=1, times=30)
-    SECOND.wait(30)
+    stage.workspace.limit_next("*", retry_after=1, times=300)
+    SECOND.wait(40)
+    stage.workspace.faults.failures.clear()
     stage.workspace.fail_next("*", "service_unavailable", times=200, status=503)
     SECOND.wait(40)
     stage.workspace.faults.failures.clear()
@@ -176,7 +136,7 @@ def late_slack(stage: Stage) -> None:
     SECOND.wait(15)
     stage.workspace.start()
     wait("the connection to Slack", lambda: stage.workspace.connections > 0)
-    stage.job("openai", "live", 10)
+    stage.desk.order("openai", "live", 10)
 
 
 def held_database(stage: Stage) -> None:
@@ -191,10 +151,10 @@ def full_disk(stage: Stage) -> None:
     """What else lies on the disk grows and grows."""
     filler = stage.folder / "filler"
     with filler.open("wb") as file:
-        for _ in range(30):
-            file.write(b"\0" * 200_000_000)
+        for _ in range(60):
+            file.write(b"\0" * 100_000_000)
             file.flush()
-            SECOND.wait(0.5)
+            SECOND.wait(1.3)
     SECOND.wait(10)
     filler.unlink()
 
@@ -202,15 +162,21 @@ def full_disk(stage: Stage) -> None:
 PHASES = (calm, trouble, late_slack, held_database, full_disk)
 
 
-def cut_short(folder: Path) -> Path:
-    """The rules as they are, with seconds where they wait for minutes."""
+def quickened(folder: Path) -> Path:
+    """The rules as they are, but an hour of theirs is a minute here."""
     read = yaml.safe_load((DOCS / "rules.yml").read_text(encoding="utf-8"))
     for group in read["groups"]:
         for rule in group["rules"]:
-            rule["for"] = "3s"
+            windows = re.sub(r"\[(\d+)([mhd])\]", lambda w: f"[{w[1]}{SHORTER[w[2]]}]", rule["expr"])
+            ages = r"(_seconds(?:{[^}]*})? [<>] \d+(?: \* \d+)?)"
+            rule["expr"] = re.sub(ages, r"\1 / 60", windows).replace("24 * 3600)", "24 * 60)")
+            rule["for"] = rule.get("for", "0m").replace("m", "s").replace("h", "m")
     path = folder / "rules.yml"
     path.write_text(yaml.safe_dump(read, allow_unicode=True), encoding="utf-8")
     return path
+
+
+SHORTER = {"m": "s", "h": "m", "d": "h"}
 
 
 class Watch:
@@ -247,7 +213,7 @@ def show_panels(prometheus: Prometheus) -> None:
         expression = filled(query.expression, interval=timedelta(seconds=15))
         series = prometheus.over(expression, until - timedelta(minutes=30), until, timedelta(seconds=5))
         points = sum(len(one["values"]) for one in series)
-        print(f"{query.panel}: {len(series)} series, {points} points", flush=True)
+        print(f"{query.title}: {len(series)} series, {points} points", flush=True)
         for one in series[:12]:
             numbers = [float(value) for _, value in one["values"]]
             labels = ", ".join(f"{k}={v}" for k, v in one["metric"].items())
@@ -264,7 +230,7 @@ def stage_in(folder: Path) -> Iterator[Stage]:
             if entry.name in SIMULATORS
         }
         stage = Stage(folder, workspace, vendors)
-        stack.callback(stage.person.close)
+        stack.callback(stage.desk.person.close)
         try:
             yield stage
         finally:
@@ -288,7 +254,7 @@ def play(folder: Path, minutes: float) -> None:
     port = 18080
     with stage_in(folder) as stage:
         stage.start_bot(port)
-        with Prometheus(folder, f"127.0.0.1:{port}", cut_short(folder)) as prometheus:
+        with Prometheus(folder, f"127.0.0.1:{port}", quickened(folder)) as prometheus:
             print(f"Prometheus: {prometheus.url}", flush=True)
             watch = Watch(prometheus)
             try:

@@ -8,60 +8,43 @@ from __future__ import annotations
 
 import os
 import sys
-from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from bot.terminal import fail
+from bot.typed import (
+    BackgroundOption,
+    BudgetOption,
+    ChunkOption,
+    DeadlineOption,
+    LaneOption,
+    ModelOption,
+    OffPeakOption,
+    ProviderOption,
+    QualityOption,
+    ReuseOption,
+    RushOption,
+    Sheet,
+    SizeOption,
+    TemplateOption,
+    VariantsOption,
+    wanted_of,
+)
 from providers.base import Lane
 
 app = typer.Typer(
     name="imgbatch",
-    help="Product and campaign pictures by the thousand, from a sheet and a prompt template.",
+    epilog="To begin: `imgbatch demo`; or `imgbatch plan products.csv -t 'Photo of {{ name }}'`, which "
+    "spends nothing. Settings and all else: docs/operating.md.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
 
-Sheet = Annotated[
-    Path, typer.Argument(help="A CSV, TSV or XLSX file, one product a row.", show_default=False)
-]
 JobArgument = Annotated[str, typer.Argument(help="The job's id.", show_default=False)]
-TemplateOption = Annotated[
-    str | None, typer.Option("--template", "-t", help="Prompt with {{ column }} in it, or @FILE.")
-]
-ProviderOption = Annotated[
-    str | None,
-    typer.Option(help="Who makes the pictures, e.g. openai; several with commas: the first that can."),
-]
-ModelOption = Annotated[str | None, typer.Option(help="Which model; see `imgbatch models`.")]
-SizeOption = Annotated[str | None, typer.Option(help="Size to deliver, WIDTHxHEIGHT in pixels.")]
-QualityOption = Annotated[str | None, typer.Option(help="The model's quality word, e.g. low, medium, high.")]
-BackgroundOption = Annotated[str | None, typer.Option(help="opaque or transparent, where the model can.")]
-VariantsOption = Annotated[int, typer.Option(min=1, max=20, help="Pictures for each prompt.")]
-LaneOption = Annotated[
-    Lane,
-    typer.Option(help="batch: half price, hours. live: now.", parser=lambda t: _lane(t), metavar="LANE"),
-]
-OffPeakOption = Annotated[bool, typer.Option("--off-peak", help="Send nothing before the off-peak hours.")]
-ChunkOption = Annotated[
-    int | None,
-    typer.Option(min=1, help="At most so many pictures a submission; the vendor's limit without it."),
-]
-DeadlineOption = Annotated[
-    str | None,
-    typer.Option(help="When the pictures are wanted: “Friday 09:00”, “18:00 +02:00” (else UTC)."),
-]
-RushOption = Annotated[
-    bool, typer.Option("--rush", help="Pay the live lane for what would miss the deadline.")
-]
-ReuseOption = Annotated[
-    bool, typer.Option("--reuse", help="Copy pictures of the same request that were approved before.")
-]
-BudgetOption = Annotated[str | None, typer.Option(help="Refuse the job if it may cost more, in USD.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else on standard output.")]
 
 
@@ -81,6 +64,23 @@ def main() -> None:
             err=True,
         )
         sys.exit(1)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"imgbatch {version('imgbatch')}")
+        raise typer.Exit
+
+
+@app.callback()
+def imgbatch(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Say which version this is.")
+    ] = False,
+) -> None:
+    """Product and campaign pictures by the thousand, from a sheet and a prompt template."""
 
 
 @app.command()
@@ -105,8 +105,10 @@ def run(
     ] = None,
     reuse: ReuseOption = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Start without asking.")] = False,
-    strict: Annotated[bool, typer.Option(help="Do not start if any row is bad.")] = False,
-    again: Annotated[bool, typer.Option(help="Begin anew though the same job is unfinished.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Do not start if any row is bad.")] = False,
+    again: Annotated[
+        bool, typer.Option("--again", help="Begin anew though the same job is unfinished.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Make the pictures of a sheet, and write them with results.csv.
@@ -116,7 +118,7 @@ def run(
     """
     from bot.run import RunOptions, run_sheet
 
-    wanted = _wanted(
+    wanted = wanted_of(
         sheet, template, provider, model, size, quality, background, variants, lane, budget, off_peak, chunk,
         deadline, rush, pilot, reuse=reuse,
     )  # fmt: skip
@@ -148,7 +150,7 @@ def plan(
     """Say what a job would do and cost. Sends nothing, spends nothing, keeps nothing."""
     from bot.plans import show_plan
 
-    wanted = _wanted(
+    wanted = wanted_of(
         sheet, template, provider, model, size, quality, background, variants, lane, budget, off_peak, chunk,
         deadline, rush, reuse=reuse,
     )  # fmt: skip
@@ -157,7 +159,10 @@ def plan(
 
 @app.command()
 def pause(job: JobArgument) -> None:
-    """Send nothing more of a job; what is at the provider is awaited and kept."""
+    """Send nothing more of a job for now.
+
+    What is at the provider is awaited and kept.
+    """
     _steer("pause", job)
 
 
@@ -169,13 +174,16 @@ def resume(job: JobArgument) -> None:
 
 @app.command()
 def cancel(job: JobArgument) -> None:
-    """End a job: what has not been sent is not made, what is made is kept."""
+    """End a job; what is made is kept.
+
+    What has not been sent is not made; what is at the provider is awaited, since it is paid for.
+    """
     _steer("cancel", job)
 
 
 @app.command()
 def rush(job: JobArgument) -> None:
-    """Approve the live lane for what would miss the job's deadline."""
+    """Pay the live lane for what would miss a job's deadline."""
     _steer("rush", job)
 
 
@@ -187,7 +195,10 @@ def _steer(verb: str, job: str) -> None:
 
 @app.command()
 def audit(job: JobArgument, as_json: JsonOption = False) -> None:
-    """Show a job's ledger: is every row accounted for?"""
+    """Show a job's ledger: is every row accounted for?
+
+    Exit status 1 when something does not add up.
+    """
     from bot.listing import show_audit
 
     raise typer.Exit(_guarded(show_audit, job, as_json))
@@ -199,7 +210,10 @@ def cost(
     month: Annotated[str, typer.Option(help="2026-10, october or last; this month without it.")] = "",
     as_json: JsonOption = False,
 ) -> None:
-    """Say what a month's jobs cost, by model, per picture and per approved picture."""
+    """Say what a month's jobs cost, by model.
+
+    In all, per picture and per approved picture; and what is left of the budgets.
+    """
     from bot.reckon import show_costs
 
     raise typer.Exit(_guarded(show_costs, whose, month, as_json))
@@ -211,7 +225,10 @@ def stats(
     days: Annotated[int, typer.Option(min=1, max=366, help="Of how many days.")] = 30,
     as_json: JsonOption = False,
 ) -> None:
-    """Say how well the last days' jobs went: success, refusals, retries, time, cost of what was approved."""
+    """Say how well the last days' jobs went, by model.
+
+    Success, refusals, retries, time, what an approved picture cost.
+    """
     from bot.reckon import show_stats
 
     raise typer.Exit(_guarded(show_stats, whose, days, as_json))
@@ -219,7 +236,10 @@ def stats(
 
 @app.command()
 def failures(job: JobArgument, as_json: JsonOption = False) -> None:
-    """Show what of a job failed, by who can act, and what was paid for it."""
+    """Show what of a job failed, and who can act.
+
+    With what was paid for it, and the lines of the sheet.
+    """
     from bot.what_failed import show_failures
 
     raise typer.Exit(_guarded(show_failures, job, as_json))
@@ -234,7 +254,10 @@ def export(
     out: Annotated[str | None, typer.Option(help="A folder, or s3://bucket/prefix.")] = None,
     archives: Annotated[bool, typer.Option("--zip", help="As ZIP archives in the folder.")] = False,
 ) -> None:
-    """Take away a job's approved pictures with a manifest, made and named as channels want them."""
+    """Take away a job's approved pictures with a manifest.
+
+    Made and named as shops and feeds want them.
+    """
     from bot.take_away import export as take_away
 
     raise typer.Exit(_guarded(take_away, job, out, everything, archives, preset, name))
@@ -258,7 +281,7 @@ def models(as_json: JsonOption = False) -> None:
 
 @app.command()
 def serve() -> None:
-    """Run the bot: Slack, the schedule, and a port for health checks."""
+    """Run the bot in Slack, until stopped."""
     from bot.serve import serve_forever
 
     raise typer.Exit(_guarded(serve_forever))
@@ -266,7 +289,10 @@ def serve() -> None:
 
 @app.command()
 def doctor(as_json: JsonOption = False) -> None:
-    """Say what is set up, what is missing, and what to do about it. Exit status 1 when something is wrong."""
+    """Say what is set up, what is wrong, and what to do.
+
+    Changes nothing. Exit status 1 when something is wrong.
+    """
     from bot.doctor.examine import examine
 
     raise typer.Exit(_guarded(examine, as_json))
@@ -277,13 +303,16 @@ def prune(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Let go of the files and history that need not be kept; a running bot does so by itself."""
+    """Let go of files and history that need not be kept.
+
+    By the rules in the settings (IMGBATCH_KEEP_...). A running bot does so by itself.
+    """
     from bot.letting_go import show_or_prune
 
     raise typer.Exit(_guarded(lambda: show_or_prune(dry_run=dry_run, as_json=as_json)))
 
 
-person = typer.Typer(help="What is stored about a person: hand it out, or erase it.", no_args_is_help=True)
+person = typer.Typer(help="Hand out, or erase, what is stored about a person.", no_args_is_help=True)
 app.add_typer(person, name="person")
 
 UserArgument = Annotated[str, typer.Argument(help="The person's id, U… in Slack.", show_default=False)]
@@ -313,7 +342,7 @@ def person_erase(
 
 @app.command()
 def demo(
-    once: Annotated[bool, typer.Option(help="Run the example, print a summary and stop.")] = False,
+    once: Annotated[bool, typer.Option("--once", help="Run the example, print a summary and stop.")] = False,
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the workspace's page.")] = 8765,
     folder: Annotated[Path, typer.Option(help="Where the demo keeps its data.")] = Path("demo-data"),
 ) -> None:
@@ -334,7 +363,7 @@ def simulate(
         list[str] | None, typer.Option(help="A fault dial, NAME=VALUE; may be repeated.")
     ] = None,
 ) -> None:
-    """Run one vendor's stand-in on this machine until stopped."""
+    """Run one vendor's stand-in here, until stopped."""
     from bot.demo import run_simulator
 
     raise typer.Exit(_guarded(run_simulator, vendor, port, fault or []))
@@ -363,97 +392,6 @@ def _guarded(function: Any, *arguments: Any) -> int:
         where = f" ({problem.filename})" if problem.filename else ""
         fail(f"{problem.strerror or problem}{where}", 1)
     return int(status)
-
-
-def _wanted(
-    sheet: Path,
-    template: str | None,
-    provider: str | None,
-    model: str | None,
-    size: str | None,
-    quality: str | None,
-    background: str | None,
-    variants: int,
-    lane: Lane,
-    budget: str | None,
-    off_peak: bool,
-    chunk: int | None,
-    deadline: str | None,
-    rush: bool,
-    pilot: int | None = None,
-    *,
-    reuse: bool = False,
-) -> Any:
-    from bot.intake.deadline import check_deadline
-    from bot.intake.options import is_route, read_route
-    from bot.intake.spec import JobSpec
-    from bot.pipeline.create import Wanted
-    from providers.base import Size
-
-    if not sheet.is_file():
-        fail(f"{sheet} {'is a folder; name a CSV or XLSX file' if sheet.is_dir() else 'does not exist'}")
-    try:
-        spec = JobSpec(
-            template=_template(template),
-            provider=None if provider and is_route(provider) else provider,
-            route=read_route(provider) if provider and is_route(provider) else (),
-            off_peak=off_peak,
-            chunk=chunk,
-            model=model,
-            size=Size.parse(size) if size else None,
-            quality=quality,
-            background=background,
-            variants=variants,
-            lane=lane,
-            budget_usd=_dollars(budget),
-            deadline=check_deadline(deadline) if deadline else None,
-            rush=rush,
-            reuse="approved" if reuse else None,
-            pilot=pilot,
-        )
-    except ValueError as problem:
-        fail(str(problem))
-    return Wanted(
-        sheet=sheet,
-        sheet_name=sheet.name,
-        spec=spec,
-        requested_by="command line",
-        files=lambda name: sheet.parent / Path(name).name,
-    )
-
-
-def _lane(text: str) -> Lane:
-    try:
-        return Lane(text.lower())
-    except ValueError:
-        raise typer.BadParameter(f"“{text}” is not a lane; write batch or live.") from None
-
-
-def _template(text: str | None) -> str | None:
-    """The template itself, or the content of the file after an @."""
-    if text is None or not text.startswith("@"):
-        return text
-    path = Path(text[1:])
-    try:
-        return path.read_text(encoding="utf-8-sig").strip()
-    except OSError as problem:
-        raise ValueError(
-            f"--template names the file {path}, which cannot be read: {problem.strerror}"
-        ) from None
-    except UnicodeDecodeError:
-        raise ValueError(f"--template names the file {path}, which is not UTF-8 text") from None
-
-
-def _dollars(text: str | None) -> Decimal | None:
-    if text is None:
-        return None
-    try:
-        amount = Decimal(text.strip().removeprefix("$"))
-    except InvalidOperation:
-        raise ValueError(f"--budget is “{text}”; write an amount in USD, like 12.50") from None
-    if not amount.is_finite() or amount <= 0:
-        raise ValueError(f"--budget is “{text}”; it must be more than zero")
-    return amount
 
 
 if __name__ == "__main__":

@@ -17,7 +17,8 @@ from bot.runtime import Context, now
 from bot.terminal import fail
 from bot.watch.words import count
 from storage.outlets import OutletTrouble, open_outlet
-from storage.records import Export, ExportState, Job
+from storage.records import Job
+from storage.shelved import Export, ExportState
 
 WHO = "command line"
 

@@ -1,16 +1,18 @@
-"""Reads for the audit of a job: what was billed on whose word, whether the books agree, who decided what."""
+"""Reads for the audit of a job: its ledger, what was billed on whose word, whether the books agree, who
+decided what.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from sqlalchemy import and_, func, select
+from sqlalchemy import and_, func, or_, select
 
 from storage.reading import Reader
-from storage.states import ItemState, ReviewState
+from storage.states import FINAL_ITEMS, UNDER_WAY, ItemState, ReviewState
 from storage.tables import table
 
 ITEM, ATTEMPT, EVENT = table("item"), table("attempt"), table("event")
@@ -55,8 +57,81 @@ class Decided:
     """Pictures it was about; 1 for a decision about the whole job."""
 
 
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """A job in rows and dollars. `holds` is the invariant people test first."""
+
+    requested: int
+    states: Mapping[ItemState, int]
+    settled_usd: Decimal
+    """Known cost of what was billed."""
+    reserved_usd: Decimal
+    """List price of attempts still open."""
+    unpriced: int
+    """Billed (or possibly billed) attempts whose price nobody knows."""
+    attempts: int
+    open_attempts: int
+    made: int
+    """Attempts that made a picture."""
+    overpaid: Sequence[str]
+    """Items for which more than one picture was made, by key sent."""
+
+    def count(self, *states: ItemState) -> int:
+        return sum(self.states.get(state, 0) for state in states)
+
+    @property
+    def under_way(self) -> int:
+        return self.count(*UNDER_WAY)
+
+    @property
+    def holds(self) -> bool:
+        """requested = stored + refused + failed + cancelled + expired + in doubt + in flight."""
+        return self.requested == self.count(*FINAL_ITEMS) + self.under_way
+
+
 class Accounts(Reader):
     """These reads; part of `Queries`."""
+
+    def ledger(self, job_id: str) -> Ledger:
+        """A job in rows and dollars, from the items and attempts themselves."""
+        made = ATTEMPT.c.outcome == "made"
+        is_open = ATTEMPT.c.outcome.is_(None)
+        paid = or_(ATTEMPT.c.billed == "yes", made)
+        perhaps = and_(ATTEMPT.c.billed == "unknown", ~is_open)
+        mine = ATTEMPT.c.job_id == job_id
+        sums = select(
+            func.count(),
+            func.count().filter(is_open),
+            func.count().filter(made),
+            func.coalesce(func.sum(ATTEMPT.c.cost).filter(~is_open), 0),
+            func.coalesce(func.sum(ATTEMPT.c.quoted).filter(is_open), 0),
+            func.count().filter(and_(or_(paid, perhaps), ATTEMPT.c.cost.is_(None))),
+        ).where(mine)
+        # What the quality gate had made again was decided, and is no payment too many.
+        decided = and_(ITEM.c.job_id == ATTEMPT.c.job_id, ITEM.c.number == ATTEMPT.c.item)
+        twice = (
+            select(ATTEMPT.c.item, func.count())
+            .join(ITEM, decided)
+            .where(mine, made)
+            .group_by(ATTEMPT.c.item, ITEM.c.regenerated)
+            .having(func.count() > 1 + ITEM.c.regenerated)
+        )
+        by_state = select(ITEM.c.state, func.count()).where(ITEM.c.job_id == job_id).group_by(ITEM.c.state)
+        with self._reading() as c:
+            total, open_now, pictures, cost, reserved, unpriced = c.execute(sums).one()
+            overpaid = [f"{job_id}-{item} ({count} pictures)" for item, count in c.execute(twice)]
+            states = {ItemState(state): number for state, number in c.execute(by_state)}
+        return Ledger(
+            requested=sum(states.values()),
+            states=states,
+            settled_usd=Decimal(cost or 0),
+            reserved_usd=Decimal(reserved or 0),
+            unpriced=unpriced,
+            attempts=total,
+            open_attempts=open_now,
+            made=pictures,
+            overpaid=overpaid,
+        )
 
     def billing(self, job_id: str) -> Sequence[Billed]:
         """Every closed attempt of a job, by how it ended, most first."""

@@ -24,9 +24,10 @@ from sqlalchemy import (
     update,
 )
 
+from storage.column_types import Utc
 from storage.records import Submission
 from storage.states import ItemEvent, ItemState, SubmissionEvent, sources
-from storage.tables import Utc, table
+from storage.tables import table
 
 ITEM, ATTEMPT, SUBMISSION, EVENT = table("item"), table("attempt"), table("submission"), table("event")
 

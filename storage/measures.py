@@ -10,14 +10,15 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, Float, and_, cast, extract, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Engine, and_, func, or_, select
 
 from storage.copies import OWN
 from storage.findings import FOUND
 from storage.reading import Reader
 from storage.records import Job
-from storage.states import LIVING_JOBS, UNDER_WAY, ItemState, JobState, ReviewState, SubmissionState
+from storage.states import LIVING_JOBS, UNDER_WAY, ItemState, JobState, ReviewState
 from storage.tables import table
+from storage.timings import seconds_between
 
 JOB, ROW, ITEM = table("job"), table("row"), table("item")
 ATTEMPT, SUBMISSION = table("attempt"), table("submission")
@@ -33,7 +34,12 @@ PAST_KEPT = 2_000
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Pictures of one job, model and lane in numbers; of a picture made again, the version that counts."""
+    """Pictures of one job, model and lane in numbers; of a picture made again, the version that counts.
+
+    `bot.watch.measures.Measure` has these names once more, and adds the rates: what judges figures may not
+    know where they are kept, nor the data store who judges. `measure_of` carries one over to the other, and
+    a test holds their names together.
+    """
 
     job_id: str
     provider: str
@@ -209,16 +215,6 @@ class Measures(Reader):
         with self._reading() as c:
             return [Queued(*row) for row in c.execute(query)]
 
-    def soonest_expiry(self) -> Mapping[str, datetime]:
-        """By provider: when the first results that are not all fetched vanish there."""
-        query = (
-            select(SUBMISSION.c.provider, func.min(SUBMISSION.c.results_expire_at))
-            .where(SUBMISSION.c.state == SubmissionState.OPEN, SUBMISSION.c.results_expire_at.is_not(None))
-            .group_by(SUBMISSION.c.provider)
-        )
-        with self._reading() as c:
-            return {row[0]: row[1] for row in c.execute(query)}
-
 
 _Key = tuple[str, str, str, str]
 
@@ -262,7 +258,7 @@ def _sendings(c: Connection, job_ids: Sequence[str]) -> list[tuple[_Key, dict[st
             func.coalesce(func.sum(a.cost).filter(priced), 0),
             func.coalesce(func.sum(a.quoted).filter(priced), 0),
             func.count().filter(made),
-            func.coalesce(func.sum(_seconds(c, a.sent_at, a.answered_at)).filter(made), 0),
+            func.coalesce(func.sum(seconds_between(c, a.sent_at, a.answered_at)).filter(made), 0),
         )
         .join(SUBMISSION, SUBMISSION.c.id == a.submission_id)
         .where(a.job_id.in_(job_ids))
@@ -283,10 +279,3 @@ def _sendings(c: Connection, job_ids: Sequence[str]) -> list[tuple[_Key, dict[st
         }
         found.append(((job_id, provider, model, lane), values))
     return found
-
-
-def _seconds(c: Connection, start: ColumnElement[Any], end: ColumnElement[Any]) -> ColumnElement[float]:
-    """SQLite keeps times as text and has no difference of two."""
-    if c.dialect.name == "sqlite":
-        return cast((func.julianday(end) - func.julianday(start)) * 86_400, Float)
-    return cast(extract("epoch", end - start), Float)

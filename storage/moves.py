@@ -24,6 +24,7 @@ from sqlalchemy import (
     update,
 )
 
+from storage.column_types import Utc
 from storage.records import Submission
 from storage.states import (
     ItemEvent,
@@ -31,7 +32,7 @@ from storage.states import (
     SubmissionEvent,
     sources,
 )
-from storage.tables import Utc, table
+from storage.tables import table
 
 JOB, ROW, ITEM, ATTEMPT = table("job"), table("row"), table("item"), table("attempt")
 SUBMISSION, EVENT = table("submission"), table("event")

@@ -30,7 +30,7 @@ from sqlalchemy import (
 
 from storage.mail import UNWANTED
 from storage.reading import Reader
-from storage.records import ScheduleState
+from storage.shelved import ScheduleState
 from storage.states import ReviewState
 from storage.tables import METADATA, table
 from storage.writer import Writer

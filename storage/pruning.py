@@ -17,8 +17,9 @@ from sqlalchemy import ColumnElement, Connection, and_, delete, exists, func, in
 from storage.each import IN_LIST
 from storage.mail import UNWANTED
 from storage.reading import Reader
-from storage.records import ExportState, Job
+from storage.records import Job
 from storage.reusing import PENDING
+from storage.shelved import ExportState
 from storage.states import ENDED_JOBS, FINAL_ITEMS, ItemState, ReviewState
 from storage.tables import table
 

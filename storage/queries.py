@@ -22,12 +22,14 @@ from storage.measures import Measures
 from storage.personal import Personal
 from storage.pruning import Pruning
 from storage.reading import PAGE, record_of
-from storage.records import Attempt, Event, Item, Job, Ledger, Row, Submission
+from storage.records import Attempt, Event, Item, Job, Row, Submission
 from storage.reusing import Reusing
 from storage.sheets import Sheets
 from storage.states import FINAL_ITEMS, LIVE_SUBMISSIONS, ItemState, JobState, ReviewState, SubmissionState
 from storage.tables import table
+from storage.timings import Timings
 from storage.under_way import UnderWay
+from storage.unfetched import Fetching
 
 JOB, ROW, ITEM, ATTEMPT = table("job"), table("row"), table("item"), table("attempt")
 SUBMISSION, EVENT = table("submission"), table("event")
@@ -65,8 +67,10 @@ class Queries(
     Accounts,
     Measures,
     Causes,
+    Timings,
     Reusing,
     Pruning,
+    Fetching,
 ):
     """The reading side of the data store."""
 
@@ -361,47 +365,7 @@ class Queries(
         with self._reading() as c:
             return int(c.execute(query).scalar_one())
 
-    # --- the ledger --------------------------------------------------------------------------------
-
-    def ledger(self, job_id: str) -> Ledger:
-        """A job in rows and dollars, from the items and attempts themselves."""
-        made = ATTEMPT.c.outcome == "made"
-        is_open = ATTEMPT.c.outcome.is_(None)
-        paid = or_(ATTEMPT.c.billed == "yes", made)
-        perhaps = and_(ATTEMPT.c.billed == "unknown", ~is_open)
-        mine = ATTEMPT.c.job_id == job_id
-        sums = select(
-            func.count(),
-            func.count().filter(is_open),
-            func.count().filter(made),
-            func.coalesce(func.sum(ATTEMPT.c.cost).filter(~is_open), 0),
-            func.coalesce(func.sum(ATTEMPT.c.quoted).filter(is_open), 0),
-            func.count().filter(and_(or_(paid, perhaps), ATTEMPT.c.cost.is_(None))),
-        ).where(mine)
-        # What the quality gate had made again was decided, and is no payment too many.
-        decided = and_(ITEM.c.job_id == ATTEMPT.c.job_id, ITEM.c.number == ATTEMPT.c.item)
-        twice = (
-            select(ATTEMPT.c.item, func.count())
-            .join(ITEM, decided)
-            .where(mine, made)
-            .group_by(ATTEMPT.c.item, ITEM.c.regenerated)
-            .having(func.count() > 1 + ITEM.c.regenerated)
-        )
-        with self._reading() as c:
-            total, open_now, pictures, cost, reserved, unpriced = c.execute(sums).one()
-            overpaid = [f"{job_id}-{item} ({count} pictures)" for item, count in c.execute(twice)]
-            requested = c.execute(select(func.count()).where(ITEM.c.job_id == job_id)).scalar_one()
-        return Ledger(
-            requested=requested,
-            states=self.counts(job_id),
-            settled_usd=Decimal(cost or 0),
-            reserved_usd=Decimal(reserved or 0),
-            unpriced=unpriced,
-            attempts=total,
-            open_attempts=open_now,
-            made=pictures,
-            overpaid=overpaid,
-        )
+    # --- attempts and history ----------------------------------------------------------------------
 
     def retries(self, job_id: str) -> int:
         """Sendings after the first, over all items."""

@@ -12,17 +12,14 @@ from sqlalchemy import Connection, Engine, Select
 from storage.records import (
     Announcement,
     AnnouncementState,
-    Export,
-    ExportState,
     InboxEntry,
     InboxState,
     Item,
     Job,
-    Schedule,
-    ScheduleState,
     Submission,
     Vote,
 )
+from storage.shelved import Export, ExportState, Schedule, ScheduleState
 from storage.states import ItemState, JobState, ReviewState, SubmissionState
 
 R = TypeVar("R")

@@ -1,4 +1,6 @@
-"""What the rest of the program sees of storage: plain frozen values with the columns' names."""
+"""What the rest of the program sees of storage: plain frozen values with the columns' names. What people keep
+beside jobs: `shelved`.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
-from storage.states import FINAL_ITEMS, UNDER_WAY, ItemState, JobState, ReviewState, SubmissionState
+from storage.states import ItemState, JobState, ReviewState, SubmissionState
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,89 +238,6 @@ class Vote:
 
 
 @dataclass(frozen=True, slots=True)
-class Permit:
-    """A person with the right agreed that a job may cost this much."""
-
-    job_id: str
-    person: str
-    at: datetime
-    limit_usd: Decimal | None = None
-    """None: whatever it costs, since its price is not known."""
-
-
-@dataclass(frozen=True, slots=True)
-class SetBudget:
-    """A budget that a person set; it takes the place of the setting."""
-
-    team: str
-    kind: str
-    """One of `storage.budgets.BudgetKind`."""
-    key: str
-    usd: Decimal
-    changed_by: str
-    changed_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Preset:
-    """Options by name for a channel; the one called `default` fills what nobody says."""
-
-    team: str
-    channel: str
-    name: str
-    body: Mapping[str, Any]
-    changed_by: str
-    changed_at: datetime
-
-
-class ScheduleState(StrEnum):
-    ACTIVE = "active"
-    PAUSED = "paused"
-    ENDED = "ended"
-
-
-@dataclass(frozen=True, slots=True)
-class Schedule:
-    """A saved job that is run again and again."""
-
-    id: str
-    team: str
-    channel: str
-    person: str
-    title: str
-    rule: Mapping[str, Any]
-    spec: Mapping[str, Any]
-    sheet_key: str
-    sheet_name: str
-    state: ScheduleState
-    created_at: datetime
-    next_at: datetime | None = None
-    """When it is run next; None: never again."""
-    last_at: datetime | None = None
-
-
-class ExportState(StrEnum):
-    ASKED = "asked"
-    READY = "ready"
-    FAILED = "failed"
-
-
-@dataclass(frozen=True, slots=True)
-class Export:
-    """Pictures of a job, packed to be taken away."""
-
-    id: str
-    job_id: str
-    person: str
-    wish: Mapping[str, Any]
-    state: ExportState
-    parts: Sequence[Mapping[str, Any]]
-    created_at: datetime
-    note: str = ""
-    ended_at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Pause:
     """A provider nothing is sent to until a person has acted, or `until`."""
 
@@ -439,35 +358,3 @@ class Announcement:
     """Of the content last sent: an unchanged message is not sent again."""
     tries: int = 0
     note: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Ledger:
-    """A job in rows and dollars. `holds` is the invariant people test first."""
-
-    requested: int
-    states: Mapping[ItemState, int]
-    settled_usd: Decimal
-    """Known cost of what was billed."""
-    reserved_usd: Decimal
-    """List price of attempts still open."""
-    unpriced: int
-    """Billed (or possibly billed) attempts whose price nobody knows."""
-    attempts: int
-    open_attempts: int
-    made: int
-    """Attempts that made a picture."""
-    overpaid: Sequence[str]
-    """Items for which more than one picture was made, by key sent."""
-
-    def count(self, *states: ItemState) -> int:
-        return sum(self.states.get(state, 0) for state in states)
-
-    @property
-    def under_way(self) -> int:
-        return self.count(*UNDER_WAY)
-
-    @property
-    def holds(self) -> bool:
-        """requested = stored + refused + failed + cancelled + expired + in doubt + in flight."""
-        return self.requested == self.count(*FINAL_ITEMS) + self.under_way

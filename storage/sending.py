@@ -12,11 +12,12 @@ from typing import Any
 from sqlalchemy import and_, case, insert, literal, update
 
 from storage.budgets import Budget, keeping
+from storage.column_types import Utc
 from storage.each import IN_LIST, ItemMove, Outcome, move_each, move_submissions, settle_each
 from storage.moves import Packed, columns, move_items, move_submission, not_sent, of, write_history
 from storage.records import Submission
 from storage.states import ItemEvent, ItemState, StaleTransitionError, SubmissionEvent, SubmissionState
-from storage.tables import Utc, table
+from storage.tables import table
 from storage.writer import Together, Writer
 
 ITEM, ATTEMPT, SUBMISSION = table("item"), table("attempt"), table("submission")

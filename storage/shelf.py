@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 
 from storage.moves import columns
 from storage.people import People
-from storage.records import Export, ExportState, Permit, Preset, Schedule, ScheduleState, SetBudget
+from storage.shelved import Export, ExportState, Permit, Preset, Schedule, ScheduleState, SetBudget
 from storage.tables import table
 
 PRESET, DRAFT, SCHEDULE = table("preset"), table("draft"), table("schedule")

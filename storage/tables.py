@@ -5,29 +5,15 @@ Table models do not validate (a fact of SQLModel): values are checked before the
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import (
-    JSON,
-    BigInteger,
-    CheckConstraint,
-    DateTime,
-    Index,
-    MetaData,
-    Table,
-    Text,
-    false,
-)
-from sqlalchemy.engine import Dialect
-from sqlalchemy.types import TypeDecorator
+from sqlalchemy import JSON, CheckConstraint, Index, MetaData, Table, Text, false
 from sqlmodel import Field, SQLModel
 
+from storage.column_types import Usd, Utc
 from storage.states import ItemState, JobState, ReviewState, SubmissionState
-
-NANO = 10**9
-"""Money is kept as whole billionths of a US dollar: vendors bill in fractions as small as 1e-7."""
 
 SQLModel.metadata.naming_convention = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -35,39 +21,6 @@ SQLModel.metadata.naming_convention = {
     "ck": "ck_%(table_name)s_%(constraint_name)s",
     "pk": "pk_%(table_name)s",
 }
-
-
-class Utc(TypeDecorator[datetime]):
-    """Aware UTC in and out. SQLite gives naive values back, so the zone is put on again here."""
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise ValueError("a time without a zone cannot be stored; pass aware UTC")
-        value = value.astimezone(UTC)
-        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
-
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        if value is None:
-            return None
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-
-
-class Usd(TypeDecorator[Decimal]):
-    """US dollars as Decimal, kept as an integer of billionths so that sums are exact."""
-
-    impl = BigInteger
-    cache_ok = True
-
-    def process_bind_param(self, value: Decimal | None, dialect: Dialect) -> int | None:
-        return None if value is None else int((value * NANO).to_integral_value())
-
-    def process_result_value(self, value: Any, dialect: Dialect) -> Decimal | None:
-        return None if value is None else Decimal(int(value)) / NANO
 
 
 def _one_of(column: str, states: type[Any], name: str) -> CheckConstraint:

@@ -25,9 +25,10 @@ from sqlalchemy import (
     update,
 )
 
+from storage.column_types import Utc
 from storage.pictures import ITEM, Ranges, in_turn, within
 from storage.states import ItemState, ReviewEvent, ReviewState, sources
-from storage.tables import Utc, table
+from storage.tables import table
 
 VOTE, EVENT = table("vote"), table("event")
 

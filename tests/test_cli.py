@@ -7,6 +7,7 @@ import csv
 import json
 import os
 import pty
+import re
 import subprocess
 import sys
 import zipfile
@@ -88,6 +89,14 @@ def test_cost_and_stats_tell_of_what_was_made(folder: Path) -> None:
     assert (figures["pictures"], figures["success_rate"], figures["late_jobs"]) == (3, 1.0, 0)
     said = quickly(folder, "stats", "--days", "7").stdout
     assert "100.0% of 3 pictures came out; 0 retries a picture." in said
+
+
+def test_every_command_says_in_a_line_what_it_does_and_the_program_its_version(folder: Path) -> None:
+    said = quickly(folder, "--help").stdout
+    assert "imgbatch plan products.csv" in " ".join(said.split())
+    listed = [line for line in said.partition("Commands:")[2].splitlines() if line.startswith("  ")]
+    assert not [line for line in listed if line.endswith("...")], "cut off in the list"
+    assert re.fullmatch(r"imgbatch \d+\.\d+\.\d+\n", quickly(folder, "--version").stdout)
 
 
 def test_a_sheet_nobody_can_draw_from_says_what_to_write_first(folder: Path) -> None:

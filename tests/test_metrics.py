@@ -14,7 +14,8 @@ from prometheus_client.parser import text_string_to_metric_families as plain
 from prometheus_client.samples import Sample
 from sqlalchemy import text
 
-from bot.metered import Metered
+from bot.metered import CALLS, Metered
+from bot.metered import OUTCOMES as OUTCOMES_OF_A_CALL
 from bot.meters import PROCESS
 from bot.metrics import Metrics
 from bot.pipeline.rounds import one_round
@@ -36,7 +37,6 @@ from providers.base import (
 from providers.sketch import Sketch
 from tests.parts import START, TestClock, make_context, planned, run_to_end, sheet, started
 
-OF_A_CALL = ("ok", "rate_limited", "again", "lost", "refused", "operator", "gone", "no_lookup", "error")
 OF_SLACK = ("ok", "rate_limited", "later", "in_doubt", "gone", "unfit")
 
 ROWS = [{"prompt": "a red shoe"}, {"prompt": "a blue shoe"}, {"prompt": "a green shoe"}]
@@ -128,7 +128,8 @@ def test_the_margin_of_results_that_will_vanish(ctx: Context, tmp_path: Path) ->
     one_round(ctx, ctx.clock())
     (submission,) = ctx.queries.submissions(job.id)
     soon = ctx.clock() + timedelta(hours=3)
-    ctx.store.note_progress(submission, ctx.clock(), results_expire_at=soon)
+    ended = ctx.clock() - timedelta(minutes=2)
+    ctx.store.note_progress(submission, ctx.clock(), ended_at=ended, results_expire_at=soon)
     assert value(told(metrics), "imgbatch_results_expiry_margin_seconds", provider="sketch") == 3 * 3600
 
 
@@ -311,7 +312,7 @@ def test_labels_are_bounded_and_say_nothing_of_people(ctx: Context, tmp_path: Pa
         "state", "provider", "model", "lane", "outcome", "kind", "rule", "check", "tick", "le", "call",
         "method", "version",
     }  # fmt: skip
-    assert labels["outcome"] <= {*OUTCOMES, *OF_A_CALL, *OF_SLACK, "other"}
+    assert labels["outcome"] <= {*OUTCOMES, *OUTCOMES_OF_A_CALL, *OF_SLACK, "other"}
     for words in ("secret", "campaign", "tester", "sheet.csv", job_id):
         assert words not in said
 
@@ -370,6 +371,19 @@ def test_what_came_of_a_call_is_counted_and_raised(
     assert raised.value is problem
     assert counted("imgbatch_provider_calls_total", call="poll", outcome=outcome) == before + 1
     assert counted("imgbatch_provider_call_duration_seconds_sum", call="poll") == seconds + 2
+
+
+def test_every_outcome_is_told_before_it_comes_so_that_the_first_is_seen_as_growth(
+    ctx: Context, tmp_path: Path
+) -> None:
+    class Newcomer(Sketch):
+        name = "newcomer"
+
+    Metered(Newcomer(ctx.providers["sketch"].models, folder=tmp_path, clock=ctx.clock))
+    for call in CALLS:
+        for outcome in OUTCOMES_OF_A_CALL:
+            labels = {"provider": "newcomer", "call": call, "outcome": outcome}
+            assert PROCESS.get_sample_value("imgbatch_provider_calls_total", labels) == 0
 
 
 def test_reading_results_counts_the_time_the_provider_took_alone(ctx: Context, tmp_path: Path) -> None:

@@ -13,6 +13,8 @@ import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families as families
 
+from bot.metered import CALLS
+from bot.metered import OUTCOMES as OUTCOMES_OF_A_CALL
 from bot.meters import PROVIDER_CALLS, PROVIDER_SECONDS, SLACK_CALL_SECONDS, SLACK_CALLS
 from bot.metrics import Metrics
 from bot.pipeline.rounds import one_round
@@ -36,8 +38,6 @@ GIVEN_BY_PROMETHEUS = {"job", "instance", "alertname"}
 GIVEN_BY_ITSELF = re.compile(r"\b(?:up|ALERTS)\{")
 """What Prometheus tells of itself: whether it reaches us, and which rules fire."""
 
-CALLS = ("submit", "find", "poll", "results", "fetch", "cancel", "check")
-
 
 @pytest.fixture(scope="module")
 def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, set[str]]]:
@@ -46,17 +46,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, set[st
     for call in CALLS:
         PROVIDER_CALLS.labels("sketch", call, "ok")
         PROVIDER_SECONDS.labels("sketch", call)
-    for outcome in (
-        "ok",
-        "rate_limited",
-        "again",
-        "lost",
-        "refused",
-        "operator",
-        "gone",
-        "no_lookup",
-        "error",
-    ):
+    for outcome in OUTCOMES_OF_A_CALL:
         PROVIDER_CALLS.labels("sketch", "submit", outcome)
     for outcome in OF_SLACK:
         SLACK_CALLS.labels("chat.postMessage", outcome)
@@ -74,7 +64,8 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, set[st
         one_round(ctx, ctx.clock())
         (job,) = ctx.queries.jobs([JobState.RUNNING])
         (submission,) = ctx.queries.submissions(job.id)
-        ctx.store.note_progress(submission, ctx.clock(), results_expire_at=ctx.clock())
+        ended = ctx.clock() - timedelta(minutes=2)
+        ctx.store.note_progress(submission, ctx.clock(), ended_at=ended, results_expire_at=ctx.clock())
         said += metrics("")[0].decode()
     found: dict[str, dict[str, set[str]]] = {}
     for family in families(said):

@@ -9,8 +9,9 @@ from typing import Any
 
 from bot.pipeline.attend import quality, tally
 from bot.runtime import Context
+from storage.accounts import Ledger
 from storage.budgets import Budget, BudgetKind
-from storage.records import Job, Ledger
+from storage.records import Job
 from storage.states import ItemState, SubmissionState
 
 

@@ -1,4 +1,4 @@
-"""Judges what is about no single job: prices, all pictures together, the disk, the program's own ticks."""
+"""Judges what is about no single job: prices, times, all pictures together, the disk, the ticks."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from bot.pipeline import incidents, prices
 from bot.pipeline.incidents import Open
+from bot.pipeline.slowness import judge_times
 from bot.runtime import Context
 from bot.watch.alerts import Alert, Rule, wanted
 from bot.watch.facts import Disk, StuckTick
@@ -19,7 +20,7 @@ from storage.records import Incident, Job, Suspension
 from storage.states import ItemState
 
 RECENT = timedelta(minutes=10)
-"""A job that has ended is still looked at this long for its prices."""
+"""A job that has ended is still looked at this long for its prices and times."""
 
 Way = tuple[str, str, str]
 """Provider, model, lane."""
@@ -32,7 +33,9 @@ def oversee(ctx: Context, now: datetime) -> int:
     opened = _judge(ctx, known, Rule.BURN_RATE, _fleet(ctx, jobs, known, now), now)
     opened += _judge(ctx, known, Rule.DISK, _disk(ctx, known), now)
     opened += _judge(ctx, known, Rule.STUCK, stuck_alerts(_stuck(ctx, now)), now)
-    return opened + _judge_prices(ctx, known, jobs, now)
+    active = [job for job in jobs if job.finished_at is None or now - job.finished_at <= RECENT]
+    opened += judge_times(ctx, known, active, now)
+    return opened + _judge_prices(ctx, known, active, now)
 
 
 def _judge(ctx: Context, known: Open, rule: Rule, found: Iterable[Alert | None], now: datetime) -> int:
@@ -114,7 +117,7 @@ def _judge_prices(ctx: Context, known: Open, jobs: Sequence[Job], now: datetime)
     """Each model and lane that pictures are made with now; its price is suspended with the alert."""
     if Rule.COST_DRIFT in ctx.policy.rules.off:
         return 0
-    active = {job.id: job for job in jobs if job.finished_at is None or now - job.finished_at <= RECENT}
+    active = {job.id: job for job in jobs}
     by_way: dict[Way, list[Piece]] = {}
     for piece in ctx.queries.pieces(list(active)):
         if piece.made:

@@ -17,7 +17,8 @@ from bot.logs import about
 from bot.policy import Keep
 from bot.runtime import Context
 from storage.pruning import SEEN, SEEN_EARLY, File, Gone
-from storage.records import ExportState, Incident, Job
+from storage.records import Incident, Job
+from storage.shelved import ExportState
 from storage.states import ENDED_JOBS, FINAL_ITEMS, ItemState, ReviewState
 
 log = logging.getLogger(__name__)

@@ -24,7 +24,8 @@ from bot.intake.sheet import open_sheet
 from bot.intake.spec import SheetRow
 from bot.pipeline.create import unused_id
 from bot.runtime import Context
-from storage.records import Job, Schedule, ScheduleState
+from storage.records import Job
+from storage.shelved import Schedule, ScheduleState
 
 KIND = "scheduled"
 """Kind of the inbox entries."""

@@ -24,7 +24,8 @@ from bot.slack.wire import Gone, Later, SlackTrouble, Unfit, Wire, wire_of
 from bot.watch.costs import sum_line
 from bot.watch.words import count, money
 from storage.costs import Whose
-from storage.records import Job, Preset
+from storage.records import Job
+from storage.shelved import Preset
 from storage.states import ItemState, JobState, ReviewState
 
 log = logging.getLogger(__name__)

@@ -17,7 +17,8 @@ from bot.pipeline.plan import Plan
 from bot.runtime import Context
 from bot.watch.words import money
 from providers.base import Lane
-from storage.records import Job, Permit
+from storage.records import Job
+from storage.shelved import Permit
 
 ASK = "ask"
 """Scope in which the newest question of each job is kept, under the job's id."""

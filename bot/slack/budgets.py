@@ -16,7 +16,7 @@ from bot.slack.rights import Right, refusal
 from bot.slack.wire import Wire
 from bot.watch.words import count, money
 from storage.budgets import Budget, BudgetKind
-from storage.records import SetBudget
+from storage.shelved import SetBudget
 from storage.states import StaleTransitionError
 
 NO_ADMINS = (

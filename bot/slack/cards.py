@@ -14,7 +14,8 @@ from bot.slack import blocks as b
 from bot.slack import words as w
 from bot.slack.blocks import Block
 from bot.watch.words import money
-from storage.records import Job, Permit
+from storage.records import Job
+from storage.shelved import Permit
 from storage.states import JobState
 
 START, START_OTHER, SAMPLE = "job_start", "job_start_other", "job_sample"

@@ -19,7 +19,8 @@ from bot.slack.sharing import Shared, share
 from bot.slack.telling import Desk, Fate, Place, tell
 from bot.slack.wire import Unfit, Wire
 from bot.watch.words import count
-from storage.records import Announcement, AnnouncementState, Export, ExportState, Job
+from storage.records import Announcement, AnnouncementState, Job
+from storage.shelved import Export, ExportState
 from storage.states import ReviewState
 
 KIND = "export-"

@@ -24,7 +24,8 @@ from bot.slack.verbs import Wish
 from bot.watch.failing import BAD_ROWS
 from bot.watch.words import count
 from providers.base import Lane
-from storage.records import Export, ExportState, Job
+from storage.records import Job
+from storage.shelved import Export, ExportState
 
 EXAMPLES = 3
 

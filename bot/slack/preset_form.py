@@ -36,8 +36,6 @@ MOST_VOTES = 9
 
 def preset_form(where: Where, name: str, held: Defaults, cards: Sequence[ModelCard]) -> View:
     """A new preset, or one that is there."""
-    changes = held.changes
-    known = not name
     body = [
         f.field(
             "name",
@@ -46,62 +44,64 @@ def preset_form(where: Where, name: str, held: Defaults, cards: Sequence[ModelCa
             hint=f"The preset called “{DEFAULT}” is used without being named.",
             optional=False,
         ),
-        f.field("model", "Model", _models(cards, changes)),
-        f.field("size", "Size", f.text(str(changes.size or ""), "1024x1024", most=40), hint=_sizes()),
-        f.field("lane", "Price or speed", _lane(changes)),
-        f.field(
-            "prefix",
-            "Words in front of every prompt",
-            f.text(
-                changes.prefix, "Clean studio look, soft daylight.", most=MAX_BRAND_CHARACTERS, lines=True
-            ),
-            hint="Your brand's style, said once.",
-        ),
-        f.field(
-            "suffix",
-            "Words behind every prompt",
-            f.text(changes.suffix, "No text, no people.", most=MAX_BRAND_CHARACTERS, lines=True),
-            hint="What shall never be in a picture fits here: models take no list of forbidden words.",
-        ),
-        f.field(
-            "template",
-            "Prompt template",
-            f.text(held.template, most=limits.INPUT_CHARACTERS, lines=True),
-        ),
-        f.field("quality", "Quality", f.text(changes.quality, "high", most=30)),
-        f.field(
-            "variants",
-            "Pictures per prompt",
-            f.number(_str(changes.variants), least="1", most=str(MAX_VARIANTS)),
-        ),
-        f.field("delivery", "Web files for", _deliveries(changes)),
-        f.field(
-            "budget",
-            "Budget of a batch in US dollars",
-            f.number(_str(changes.budget_usd), least="0.01", decimal=True),
-        ),
-        f.field(
-            "approval",
-            "A second person must agree above, in US dollars",
-            f.number(_str(held.approval_usd), least="0.01", decimal=True),
-        ),
-        f.field(
-            "approvers",
-            "Who reviews the pictures",
-            _people(held.approvers),
-            hint=f"This, and from which price a second person must agree, count in the preset “{DEFAULT}”.",
-        ),
-        f.field(
-            "quorum", "How many must approve", f.number(_str(held.quorum), least="1", most=str(MOST_VOTES))
-        ),
+        *_making(held.changes, cards),
+        *_wording(held),
+        *_amounts(held.changes),
+        *_agreeing(held),
     ]
     groups = [who for who in held.approvers if who.startswith("S")]
     if groups:
         said = " ".join(f"<!subteam^{group}>" for group in groups)
         body.append(b.context(f"The groups {said} review as well; the command sets them."))
     kept = json.dumps({"team": where.team, "channel": where.channel, "name": name, "groups": groups})
-    title = "New preset" if known else "Edit preset"
-    return f.modal(CALLBACK, title, body, submit="Save", kept=kept)
+    return f.modal(CALLBACK, "Edit preset" if name else "New preset", body, submit="Save", kept=kept)
+
+
+def _making(changes: Changes, cards: Sequence[ModelCard]) -> list[b.Block]:
+    """Who makes the pictures, in which size, and when."""
+    return [
+        f.field("model", "Model", _models(cards, changes)),
+        f.field("size", "Size", f.text(str(changes.size or ""), "1024x1024", most=40), hint=_sizes()),
+        f.field("lane", "Price or speed", _lane(changes)),
+    ]
+
+
+def _wording(held: Defaults) -> list[b.Block]:
+    """What every prompt is made of."""
+    front, behind = "Clean studio look, soft daylight.", "No text, no people."
+    prefix = f.text(held.changes.prefix, front, most=MAX_BRAND_CHARACTERS, lines=True)
+    suffix = f.text(held.changes.suffix, behind, most=MAX_BRAND_CHARACTERS, lines=True)
+    never = "What shall never be in a picture fits here: models take no list of forbidden words."
+    template = f.text(held.template, most=limits.INPUT_CHARACTERS, lines=True)
+    return [
+        f.field("prefix", "Words in front of every prompt", prefix, hint="Your brand's style, said once."),
+        f.field("suffix", "Words behind every prompt", suffix, hint=never),
+        f.field("template", "Prompt template", template),
+    ]
+
+
+def _amounts(changes: Changes) -> list[b.Block]:
+    """How well and how often each is made, what for, and for how much at most."""
+    variants = f.number(_str(changes.variants), least="1", most=str(MAX_VARIANTS))
+    budget = f.number(_str(changes.budget_usd), least="0.01", decimal=True)
+    return [
+        f.field("quality", "Quality", f.text(changes.quality, "high", most=30)),
+        f.field("variants", "Pictures per prompt", variants),
+        f.field("delivery", "Web files for", _deliveries(changes)),
+        f.field("budget", "Budget of a batch in US dollars", budget),
+    ]
+
+
+def _agreeing(held: Defaults) -> list[b.Block]:
+    """Who must agree to prices and pictures."""
+    approval = f.number(_str(held.approval_usd), least="0.01", decimal=True)
+    only = f"This, and from which price a second person must agree, count in the preset “{DEFAULT}”."
+    quorum = f.number(_str(held.quorum), least="1", most=str(MOST_VOTES))
+    return [
+        f.field("approval", "A second person must agree above, in US dollars", approval),
+        f.field("approvers", "Who reviews the pictures", _people(held.approvers), hint=only),
+        f.field("quorum", "How many must approve", quorum),
+    ]
 
 
 def _str(value: object) -> str:

@@ -21,7 +21,7 @@ from bot.slack.rights import Right, refusal
 from bot.slack.wire import Wire
 from bot.watch.words import money
 from providers.base import Lane
-from storage.records import Preset
+from storage.shelved import Preset
 
 EDIT = "preset_edit"
 """Action id of the buttons that open a preset's form. The value is channel/name: without a name it is a new

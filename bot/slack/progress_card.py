@@ -18,7 +18,9 @@ from bot.slack.cards import Rush
 from bot.watch.gist import gist
 from bot.watch.outlook import rounded
 from bot.watch.words import count, money, money_range
-from storage.records import Event, Job, Ledger, Pause, Permit
+from storage.accounts import Ledger
+from storage.records import Event, Job, Pause
+from storage.shelved import Permit
 from storage.states import UNDER_WAY, ItemState, JobState
 
 FULLEST = 0.99

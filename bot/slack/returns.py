@@ -28,7 +28,8 @@ from bot.slack.reach import Where
 from bot.slack.return_card import Return
 from bot.slack.rights import Right, refusal
 from bot.slack.telling import Desk, Fate, Place, tell
-from storage.records import Announcement, InboxEntry, Job, Permit
+from storage.records import Announcement, InboxEntry, Job
+from storage.shelved import Permit
 
 RETURNED = "returned"
 """Kind of the inbox entries, and scope under which what was handed in is kept, by job and number."""

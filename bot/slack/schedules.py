@@ -26,7 +26,8 @@ from bot.slack.telling import Desk
 from bot.slack.verbs import Wish
 from bot.slack.wire import Wire
 from bot.watch.words import money
-from storage.records import InboxEntry, Job, Schedule, ScheduleState, Thread
+from storage.records import InboxEntry, Job, Thread
+from storage.shelved import Schedule, ScheduleState
 from storage.states import JobState
 
 END = "schedule_end"

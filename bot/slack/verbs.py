@@ -31,8 +31,9 @@ from bot.slack.rights import Right, refusal
 from bot.slack.wire import Wire
 from bot.watch.words import count, money
 from providers.base import Lane
-from storage.records import InboxEntry, InboxState, Job, Permit
+from storage.records import InboxEntry, InboxState, Job
 from storage.returning import OPEN_JOBS
+from storage.shelved import Permit
 from storage.states import ENDED_JOBS, JobState, StaleTransitionError
 
 CANCEL, RETRY, REWORD = "cancel", "retry", "reword"

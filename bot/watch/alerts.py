@@ -1,10 +1,10 @@
 """What an alert is, the thresholds, and what all alerts share. Facts in, alerts out; nothing is sent here.
 
-Judged are jobs (`job_alerts`, `rate_alerts`), prices (`price_alerts`), all pictures together
-(`fleet_alerts`), and what all of it stands on (`house_alerts`). An alert's `key` names the incident, not the
-moment: as long as the same thing is wrong the same key comes back, so the caller tells a key once (`news`)
-and says when it is over (`recovered`). What can happen again, unlike a job, has `again`: each time is an
-incident, with the time it was found behind an @.
+Judged are jobs (`job_alerts`, `rate_alerts`), prices and times (`price_alerts`, `time_alerts`), all pictures
+together (`fleet_alerts`), and what all of it stands on (`house_alerts`). An alert's `key` names the incident,
+not the moment: as long as the same thing is wrong the same key comes back, so the caller tells a key once
+(`news`) and says when it is over (`recovered`). What can happen again, unlike a job, has `again`: each time
+is an incident, with the time it was found behind an @.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ class Rule(StrEnum):
     OVERDUE = "overdue"
     REFUSALS = "refusals"
     COST_DRIFT = "cost-drift"
+    TIME_DRIFT = "time-drift"
     BURN_RATE = "burn-rate"
     PROVIDER_PAUSED = "provider-paused"
     EXPIRING = "expiring"
@@ -47,6 +48,7 @@ HEADINGS: Mapping[Rule, str] = {
     Rule.OVERDUE: "A batch takes longer than promised",
     Rule.REFUSALS: "Content rules refuse many pictures",
     Rule.COST_DRIFT: "Pictures cost other than listed",
+    Rule.TIME_DRIFT: "A model has become slow",
     Rule.BURN_RATE: "Many batches lose pictures at once",
     Rule.PROVIDER_PAUSED: "A provider is paused",
     Rule.EXPIRING: "Paid pictures are about to vanish",
@@ -95,7 +97,13 @@ class AlertRules:
     cost_sample: int = 10
     """Pictures of known cost before their price is judged."""
     time_drift: float = 0.5
-    """Pictures that take this share longer than usual are worth a line."""
+    """Submissions, or live calls, that take this share longer than usual have become slow."""
+    time_batches: int = 4
+    """Batches one after another of which each was slow before a model is."""
+    time_history: int = 40
+    """Earlier batches that say what time is usual: times are spread wider than prices."""
+    time_sample: int = 10
+    """Pictures in those before their time is judged."""
     history: int = 20
     """Earlier jobs of the same model and lane that say what is usual."""
     history_least: int = 5

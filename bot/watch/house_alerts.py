@@ -106,7 +106,7 @@ DOES = {
     "pilots": "makes samples",
     "finish": "ends batches",
     "attend": "judges batches",
-    "oversee": "judges prices, the disk and all batches together",
+    "oversee": "judges prices, times, the disk and all batches together",
     "pack": "makes exports",
     "prune": "lets old files go",
     "old_files": "takes old files away from Slack",

@@ -43,17 +43,28 @@ def rules() -> list[dict[str, Any]]:
 class Asked:
     """One query of one panel."""
 
-    panel: str
+    panel: int
+    """The panel's id."""
+    title: str
     kind: str
     expression: str
     legend: str
+    instant: bool
+    """Asked for this moment alone, not over the time that is shown."""
 
 
 def asked() -> Iterator[Asked]:
     """Every query of the dashboard, in its order."""
     for panel in dashboard()["panels"]:
         for target in panel.get("targets", []):
-            yield Asked(panel["title"], panel["type"], target["expr"], target["legendFormat"])
+            yield Asked(
+                panel["id"],
+                panel["title"],
+                panel["type"],
+                target["expr"],
+                target["legendFormat"],
+                target.get("instant", False),
+            )
 
 
 def filled(expression: str, provider: str = ".*", interval: timedelta = timedelta(minutes=2)) -> str:

@@ -13,8 +13,8 @@ from bot.pipeline.start import start
 from bot.watch.accounts import decision_lines, failure_lines, money_lines
 from bot.watch.summary import summarise
 from providers.base import Billed, Failure, FailureKind, Lane
-from storage.records import Permit
 from storage.reviews import Pick
+from storage.shelved import Permit
 from storage.states import ReviewEvent
 from tests.parts import START, TestClock, make_context, planned, run_to_end, sheet
 from tests.priced import PaidSketch

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import fields
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -11,7 +12,9 @@ import pytest
 
 from bot.pipeline import measuring
 from bot.runtime import Context
+from bot.watch.measures import Measure
 from providers.base import Billed, Failure, FailureKind, Lane, Size
+from storage.measures import Piece
 from storage.states import ItemState, ReviewEvent
 from storage.voting import Pick
 from tests.parts import TestClock, make_context, run_to_end, sheet, started
@@ -109,7 +112,7 @@ def test_what_waits_and_since_when(ctx: Context, tmp_path: Path) -> None:
     assert (queued.number, queued.oldest) == (6, ctx.clock())
     run_to_end(ctx, job)
     assert ctx.queries.queued() == []
-    assert ctx.queries.soonest_expiry() == {}
+    assert ctx.queries.unfetched() == []
 
 
 def test_what_ended_since_some_times(ctx: Context, tmp_path: Path) -> None:
@@ -117,3 +120,9 @@ def test_what_ended_since_some_times(ctx: Context, tmp_path: Path) -> None:
     job = run_to_end(ctx, started(ctx, sheet(tmp_path, ROWS), lane=Lane.LIVE, size=SMALL))
     edges = [began, ctx.clock() + timedelta(seconds=1)]
     assert ctx.queries.settled_since([job.id], edges) == {(job.id, ItemState.STORED): (6, 0)}
+
+
+def test_what_is_counted_and_what_is_judged_have_the_same_names() -> None:
+    shared = {one.name for one in fields(Piece)} - {"job_id", "provider", "model", "lane"}
+    of_jobs = {"jobs", "late", "window_shares", "windows"}
+    assert {one.name for one in fields(Measure)} == shared | of_jobs

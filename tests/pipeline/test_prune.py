@@ -23,8 +23,9 @@ from bot.policy import Keep, Policy
 from bot.runtime import Context
 from providers.base import Lane
 from storage.blobs import FolderBlobs
-from storage.records import Export, ExportState, Item, Job
+from storage.records import Item, Job
 from storage.reviews import Pick
+from storage.shelved import Export, ExportState
 from storage.states import ItemState, ReviewEvent, ReviewState
 from tests.parts import QUICK, TestClock, make_context, planned, run_to_end, sheet, started
 from tests.storage.test_store import ctx as stores  # noqa: F401  fixtures

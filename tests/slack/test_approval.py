@@ -16,7 +16,7 @@ from bot.slack.inbox import work_inbox
 from bot.workspace.person import Person
 from bot.workspace.server import Workspace
 from bot.workspace.state import User
-from storage.records import Preset
+from storage.shelved import Preset
 from storage.states import JobState
 from tests.slack.house import House, buttons, labels, words
 from tests.slack.priced import SHEET, priced_house

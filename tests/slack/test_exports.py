@@ -18,7 +18,7 @@ from bot.pipeline.packing import pack
 from bot.slack import cards
 from bot.workspace.person import RefusedError
 from storage.outlets import open_outlet
-from storage.records import ExportState
+from storage.shelved import ExportState
 from tests.slack.house import House, words
 from tests.slack.test_journeys import drop
 

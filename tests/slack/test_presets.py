@@ -8,7 +8,7 @@ import pytest
 
 from bot.intake.preset import Defaults
 from bot.workspace.person import RefusedError
-from storage.records import Preset
+from storage.shelved import Preset
 from tests.slack.house import PRODUCTS, TEMPLATE, House, words
 from tests.slack.test_form import fields_of, shows
 from tests.slack.test_journeys import SHEET, drop

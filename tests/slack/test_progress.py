@@ -14,8 +14,9 @@ from bot.pipeline.assemble import assemble
 from bot.slack.progress import progress_of
 from bot.slack.progress_card import Progress, Queue, progress_card
 from bot.workspace.server import Workspace
+from storage.accounts import Ledger
 from storage.moves import SUBMISSION, columns
-from storage.records import Job, Ledger, Submission
+from storage.records import Job, Submission
 from storage.states import ItemState, JobState, SubmissionState
 from tests.slack.house import House, buttons, house, words
 from tests.slack.priced import SHEET, priced_house

@@ -18,7 +18,7 @@ from bot.workspace.people import GUEST
 from bot.workspace.person import Person
 from bot.workspace.server import ADMIN, MEMBER, Workspace
 from bot.workspace.state import TEAM_ID
-from storage.records import Preset
+from storage.shelved import Preset
 from tests.parts import QUICK
 from tests.slack.house import House, house, wait_for, words
 

@@ -11,7 +11,7 @@ import pytest
 from bot.pipeline.scheduled import fire
 from bot.policy import Roles
 from bot.slack.inbox import work_inbox
-from storage.records import Schedule, ScheduleState
+from storage.shelved import Schedule, ScheduleState
 from storage.states import JobState
 from tests.slack.house import TEMPLATE, House, buttons, words
 from tests.slack.test_form import fields_of

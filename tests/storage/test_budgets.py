@@ -21,7 +21,8 @@ from bot.runtime import Context
 from providers.base import Billed, Failure, FailureKind, Lane
 from storage.budgets import Budget, BudgetKind, Used, month_of
 from storage.engine import open_engine
-from storage.records import Job, SetBudget, Thread
+from storage.records import Job, Thread
+from storage.shelved import SetBudget
 from storage.states import JobState
 from tests.parts import QUICK, START, TestClock, make_context, planned, run_to_end, sheet
 from tests.priced import PaidSketch

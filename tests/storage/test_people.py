@@ -12,8 +12,9 @@ from bot.persons import alias_of, erase, erase_person, export_person
 from bot.pipeline.audit import audit
 from bot.runtime import Context
 from storage.people import swap
-from storage.records import Job, Permit, Preset, Schedule, ScheduleState, Thread
+from storage.records import Job, Thread
 from storage.reviews import Pick
+from storage.shelved import Permit, Preset, Schedule, ScheduleState
 from storage.states import ReviewEvent
 from tests.parts import START, run_to_end, sheet, started
 from tests.storage.test_store import ctx, postgres  # noqa: F401  fixtures
