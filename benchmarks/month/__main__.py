@@ -65,6 +65,8 @@ def run(world: World, days: int, jobs_a_day: int, dice: random.Random) -> list[T
     made: list[Trouble] = []
     for at, bad in sorted(events):
         go_on(world, made, at)
+        if bad and at.hour == AT_HOURS[0]:
+            print(f"{at:%d %b}: {world.jobs:,} jobs, {len(world.polls):,} polls", file=sys.stderr, flush=True)
         if bad:
             made.append(kinds[len(made) % len(kinds)]())
         else:

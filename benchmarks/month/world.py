@@ -33,7 +33,7 @@ from tests.parts import TestClock, make_context
 BEGIN = datetime(2026, 11, 1, tzinfo=UTC)
 POLL = timedelta(minutes=10)
 """How far the clock moves while nothing is due, and the longest wait between two polls of one submission."""
-SHORTEST = timedelta(seconds=5)
+SHORTEST = timedelta(seconds=10)
 """How far it moves at least, however soon something is due."""
 
 USUAL: Mapping[str, float] = {
@@ -160,8 +160,10 @@ class World:
 
 
 def policy() -> Policy:
-    """As the program comes, but without the gate: stand-ins draw small pictures that look alike."""
-    return Policy(quality_gate=False, poll_most=POLL)
+    """As the program comes, but asking seldom after batches, and without the gate: stand-ins draw small pictures
+    that look alike.
+    """
+    return Policy(quality_gate=False, poll_least=POLL / 2, poll_most=POLL)
 
 
 @contextmanager
