@@ -15,8 +15,8 @@ from bot.watch.lift import LEAST
 from bot.watch.refusals_together import BEGIN, Kind, Pool, Share, alerts_together, share_key
 from storage.records import Job
 
-JOBS = 500
-"""The newest of them looked at."""
+JOBS = 200
+"""The newest of them looked at, 20,000 pictures at most: what one look costs is in docs/measured.md."""
 
 ROWS = 2_000
 """Refused rows whose values are looked at, newest first."""
