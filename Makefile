@@ -60,7 +60,7 @@ ci:
 lock:
 	command -v uv >/dev/null || { echo "make lock needs uv: python3 -m pip install uv" >&2; exit 1; }
 	$(LOCK) --group build --output-file requirements.txt >/dev/null
-	$(LOCK) --extra postgres --extra stores --group build --constraint requirements.txt --output-file requirements-postgres.txt >/dev/null
+	$(LOCK) --extra postgres --extra stores --extra tracing --group build --constraint requirements.txt --output-file requirements-postgres.txt >/dev/null
 	$(LOCK) --group dev --constraint requirements-postgres.txt --output-file requirements-dev.txt >/dev/null
 
 clean:

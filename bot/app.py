@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +14,7 @@ from bot.config import Settings, SettingsError
 from bot.metered import Metered
 from bot.policy import Policy
 from bot.runtime import Context, now
+from bot.tracing import MISSING, installed, using, wanted
 from bot.turns import width
 from providers import catalogue, registry
 from providers.base import Hooked, Provider, ProviderError
@@ -27,6 +29,8 @@ from storage.shelf import Shelf
 from storage.store import Store
 from storage.vitals import Vitals
 from storage.writer import Writer
+
+log = logging.getLogger(__name__)
 
 
 @contextmanager
@@ -48,6 +52,8 @@ def open_context(
     except OSError as problem:
         raise SettingsError(f"IMGBATCH_DATA: {data} cannot be made: {problem.strerror}") from None
     with ExitStack() as stack:
+        if schedules:
+            stack.enter_context(traced(settings))
         engine = open_engine(settings.database_url)
         stack.callback(engine.dispose)
         in_charge = stack.enter_context(only_scheduler(engine, data / "imgbatch.lock")) if schedules else None
@@ -80,6 +86,29 @@ def open_context(
             clock=clock,
             in_charge=in_charge or (lambda: False),
         )
+
+
+@contextmanager
+def traced(settings: Settings) -> Iterator[None]:
+    """Traces are on until the block ends, if the settings ask for them. Raises SettingsError.
+
+    Without the extra one line of the log says so, and everything else goes on.
+    """
+    if not wanted(settings):
+        yield
+        return
+    if not installed():
+        log.warning("%s", MISSING)
+        yield
+        return
+    from bot.spans import Spans  # brings the packages of the extra
+
+    try:
+        spans = Spans(settings)
+    except (ValueError, OSError) as problem:
+        raise SettingsError(f"Traces cannot be told with these OTEL_ variables: {problem}") from problem
+    with using(spans):
+        yield
 
 
 def _outlet(settings: Settings) -> Outlet | None:

@@ -26,6 +26,20 @@ class SettingsError(ValueError):
     """A setting is wrong; the message names it, where it came from, and what to do."""
 
 
+_WORDS = {
+    "imgbatch_format": ("webp", "jpeg", "png"),
+    "imgbatch_fit": ("cover", "contain", "inside", "stretch"),
+    "imgbatch_log": ("debug", "info", "warning", "error"),
+    "imgbatch_log_format": ("text", "json"),
+    "otel_traces_exporter": ("otlp", "none"),
+    "otel_traces_sampler": (
+        *("always_on", "always_off", "traceidratio"),
+        *("parentbased_always_on", "parentbased_always_off", "parentbased_traceidratio"),
+    ),
+}
+"""The words that a setting may be."""
+
+
 class Settings(BaseModel):
     """Every setting, by its environment name in lower case. Frozen; secrets never print."""
 
@@ -195,9 +209,30 @@ class Settings(BaseModel):
         default="text", description="How the log is written: text for people, json for programs"
     )
 
-    @field_validator("imgbatch_format", "imgbatch_fit", "imgbatch_log", "imgbatch_log_format")
+    otel_exporter_otlp_endpoint: str | None = Field(
+        default=None, description="Collector of traces, OTLP over HTTP (http://host:4318); unset: no traces"
+    )
+    otel_exporter_otlp_traces_endpoint: str | None = Field(
+        default=None, description="The same with the whole path, where that is not /v1/traces"
+    )
+    otel_exporter_otlp_headers: SecretStr | None = Field(
+        default=None, description="What the collector wants in headers: name=value, with commas"
+    )
+    otel_traces_exporter: str | None = Field(default=None, description="otlp or none")
+    otel_traces_sampler: str | None = Field(
+        default=None, description="Which traces are told: parentbased_traceidratio, for one"
+    )
+    otel_traces_sampler_arg: float | None = Field(
+        default=None, ge=0, le=1, description="The share of jobs that a ratio sampler tells of"
+    )
+    otel_service_name: str = Field(default="imgbatch", description="What traces call this program")
+    otel_sdk_disabled: bool = Field(default=False, description="No traces, whatever else is set")
+
+    @field_validator(*_WORDS)
     @classmethod
-    def _known_word(cls, value: str, info: Any) -> str:
+    def _known_word(cls, value: str | None, info: Any) -> str | None:
+        if value is None:
+            return None
         words = _WORDS[info.field_name]
         if value.lower() not in words:
             raise ValueError(f"is “{value}”; use one of {', '.join(words)}")
@@ -261,14 +296,6 @@ def amounts(value: str) -> Mapping[str, Decimal]:
             raise ValueError(f"“{pair}” is not a name and an amount in USD, like name=500")
         found[name.lower()] = Decimal(amount)
     return found
-
-
-_WORDS = {
-    "imgbatch_format": ("webp", "jpeg", "png"),
-    "imgbatch_fit": ("cover", "contain", "inside", "stretch"),
-    "imgbatch_log": ("debug", "info", "warning", "error"),
-    "imgbatch_log_format": ("text", "json"),
-}
 
 
 @dataclass(frozen=True, slots=True)

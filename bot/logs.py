@@ -28,9 +28,12 @@ FIELDS = ("tick", "job", "row", "item", "submission", "provider", "inbox")
 picture.
 """
 
+TRACE_FIELDS = ("trace_id", "span_id")
+"""Written as JSON, where traces are on: what joins a line to its span."""
+
 _ABOUT: ContextVar[Mapping[str, str]] = ContextVar("about", default=MappingProxyType({}))
 
-NOISY = ("slack_sdk", "slack_bolt", "httpx", "httpcore", "apscheduler")
+NOISY = ("slack_sdk", "slack_bolt", "httpx", "httpcore", "apscheduler", "urllib3", "opentelemetry")
 """Packages that print tokens and signed addresses, or every call, when they are let."""
 
 _REPLY_ADDRESS = re.compile(r"\bhooks\.slack\.com/[\w/-]+")
@@ -58,6 +61,11 @@ def about(**ids: object) -> Iterator[None]:
         raise
     finally:
         _ABOUT.reset(token)
+
+
+def known() -> Mapping[str, str]:
+    """What lines written now, by this thread, are about."""
+    return _ABOUT.get()
 
 
 def set_up(settings: Settings, least: int = logging.DEBUG) -> None:
@@ -127,10 +135,13 @@ class _Lines(logging.Formatter):
         return datetime.fromtimestamp(record.created, UTC)
 
     def _ids(self, record: logging.LogRecord) -> dict[str, str]:
-        error = record.exc_info[1] if record.exc_info else None
-        known = {**getattr(error, _CARRIED, {}), **_ABOUT.get()}
+        known = {**self._carried(record), **_ABOUT.get()}
         given = {name: getattr(record, name, known.get(name)) for name in FIELDS}
         return {name: self._safe(str(value)) for name, value in given.items() if value is not None}
+
+    def _carried(self, record: logging.LogRecord) -> Mapping[str, str]:
+        carried: Mapping[str, str] = getattr(record.exc_info[1] if record.exc_info else None, _CARRIED, {})
+        return carried
 
     def _safe(self, words: str) -> str:
         return _REPLY_ADDRESS.sub("hooks.slack.com/[hidden]", hide(words, self._secrets))
@@ -167,8 +178,14 @@ class JsonLines(_Lines):
             "logger": record.name,
             "message": self._safe(record.getMessage()),
             **self._ids(record),
+            **self._span(record),
         }
         trace = self._trace(record)
         if trace:
             said["exception"] = trace
         return json.dumps(said)  # in ASCII: some programs take U+2028 for the end of a line
+
+    def _span(self, record: logging.LogRecord) -> dict[str, str]:
+        """The span in which it was written, or in which the error was raised that it tells of."""
+        known = {**_ABOUT.get(), **self._carried(record)}
+        return {name: known[name] for name in TRACE_FIELDS if name in known}

@@ -1,4 +1,4 @@
-"""A provider whose calls are counted and timed; it changes nothing else."""
+"""A provider whose calls are counted, timed and traced; it changes nothing else."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from datetime import datetime
 
 from bot.meters import PROVIDER_CALLS, PROVIDER_SECONDS
+from bot.tracing import Fact, begin, doing
+from providers import registry
 from providers.base import (
     Answered,
     AskAgain,
@@ -27,6 +29,9 @@ from providers.base import (
     TellOperator,
 )
 from providers.catalogue import ModelCard
+
+GENERATE = "generate_content"
+"""What the semantic conventions of OpenTelemetry call the making of a picture."""
 
 CALLS = ("submit", "find", "poll", "results", "fetch", "cancel", "check")
 """The calls of the seam that go over the network."""
@@ -58,7 +63,13 @@ class Metered:
         return self._provider.encode(request, lane)
 
     def submit(self, outgoing: Outgoing) -> Handle | Answered:
-        with self._counted("submit"):
+        asked: dict[str, Fact] = {"pictures": outgoing.count, "gen_ai.request.model": outgoing.model}
+        name = None
+        if outgoing.lane is Lane.LIVE:
+            name = f"{GENERATE} {outgoing.model}"
+            asked |= {"gen_ai.operation.name": GENERATE, "gen_ai.output.type": "image"}
+            asked |= {"gen_ai.request.choice.count": outgoing.count} if outgoing.count > 1 else {}
+        with self._counted("submit", name, asked):
             return self._provider.submit(outgoing)
 
     def find(self, outgoing: Outgoing, since: datetime) -> Handle | None:
@@ -71,20 +82,31 @@ class Metered:
 
     def results(self, handle: Handle) -> Iterator[ItemResult]:
         """Counted once, when it has come to its end or broken off; given up half way it is not counted."""
-        waited = 0.0
+        waited, read = 0.0, 0
         results = self._provider.results(handle)
-        while True:
-            began = self._monotonic()
-            try:
-                result = next(results, None)
-            except Exception as problem:
-                self._note("results", outcome(problem), waited + self._monotonic() - began)
-                raise
-            waited += self._monotonic() - began
-            if result is None:
-                self._note("results", "ok", waited)
-                return
-            yield result
+        step = begin(f"{self.name} results")
+        step.note(**self._named)
+        failed: Exception | None = None
+        try:
+            while True:
+                began = self._monotonic()
+                try:
+                    with step.within():
+                        result = next(results, None)
+                except Exception as problem:
+                    failed = problem
+                    self._note("results", outcome(problem), waited + self._monotonic() - began)
+                    raise
+                waited += self._monotonic() - began
+                if result is None:
+                    self._note("results", "ok", waited)
+                    return
+                read += 1
+                yield result
+        finally:
+            said = "ok" if failed is None else outcome(failed)
+            step.note(results=read, waited_seconds=round(waited, 3), outcome=said)
+            step.end(failed)
 
     def fetch(self, locator: str) -> bytes:
         with self._counted("fetch"):
@@ -101,17 +123,26 @@ class Metered:
     def close(self) -> None:
         self._provider.close()
 
+    @property
+    def _named(self) -> dict[str, Fact]:
+        return {"gen_ai.provider.name": registry.gen_ai_name(self.name)}
+
     @contextmanager
-    def _counted(self, call: str) -> Iterator[None]:
+    def _counted(
+        self, call: str, name: str | None = None, asked: Mapping[str, Fact] | None = None
+    ) -> Iterator[None]:
         began = self._monotonic()
         said = "ok"
-        try:
-            yield
-        except Exception as problem:
-            said = outcome(problem)
-            raise
-        finally:
-            self._note(call, said, self._monotonic() - began)
+        with doing(name or f"{self.name} {call}", call=True, provider=self.name) as step:
+            step.note(**self._named, **(asked or {}))
+            try:
+                yield
+            except Exception as problem:
+                said = outcome(problem)
+                raise
+            finally:
+                self._note(call, said, self._monotonic() - began)
+                step.note(outcome=said)
 
     def _note(self, call: str, said: str, seconds: float) -> None:
         PROVIDER_CALLS.labels(self.name, call, said).inc()

@@ -13,10 +13,10 @@ from datetime import datetime, timedelta
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
-from bot.logs import about
 from bot.pipeline.rounds import STAGES
 from bot.pulse import Pulse
 from bot.runtime import Context
+from bot.tracing import doing
 from storage.engine import StoreError
 
 log = logging.getLogger(__name__)
@@ -46,6 +46,9 @@ EVERY_SECONDS: Mapping[str, float] = {
     "announce": 1,
 }
 """How often each tick looks at what is due. Looking costs a query; acting waits for due times in rows."""
+
+WATCHING = frozenset({"announce"})
+"""Ticks whose number says what they keep an eye on, not what they did."""
 
 PATIENCE = timedelta(minutes=5)
 """How long a tick may go without coming to a good end before it counts as stuck."""
@@ -157,15 +160,18 @@ def guarded(
     """
 
     def run() -> None:
-        with about(tick=name):
+        with doing(f"tick {name}", tick=name) as step:
             now = clock()
             if not charge.there(now):
                 return
             pulse.began(name, now)
             try:
-                tick(now)
+                did = tick(now)
+                if did and name not in WATCHING:
+                    step.note(did=did)
             except Exception as problem:
                 # Broad on purpose: a tick that stops running is worse than any error it can meet.
+                step.failed(problem)
                 times = pulse.failed(name, clock(), _kind(problem), type(problem).__name__)
                 if times is not None:
                     often = "" if times == 1 else f", {times:,} times in a row"

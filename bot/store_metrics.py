@@ -18,18 +18,22 @@ from prometheus_client.core import GaugeMetricFamily as Gauge
 from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
+from bot.pipeline.expiring import expiring
 from bot.runtime import Context
 from bot.watch.alerts import Rule
 from providers.base import FailureKind, Lane, Provider
 from storage.engine import StoreError
 from storage.gauges import Backlog, Settled
-from storage.states import UNDER_WAY, ItemState, JobState, SubmissionState
+from storage.states import UNDER_WAY, ItemState, JobState
 
 OTHER = "other"
 """A provider or model that is not (any more) in the catalogue."""
 
 OUTCOMES = ("made", "not_sent", "in_doubt", *(kind.value for kind in FailureKind))
 """What an answer can be, or the lack of one that is not waited for any more."""
+
+FRESH = timedelta(minutes=1)
+"""What is made is fetched within seconds; after this it counts as not fetched."""
 
 STILL_CHANGING = timedelta(hours=6)
 """Answers are dated when their reading began, and written down in the hours after, as long as results are
@@ -104,20 +108,22 @@ class Store(Collector):
         )
         margin = Gauge(
             "imgbatch_results_expiry_margin_seconds",
-            "Until the first results of open submissions vanish at the provider.",
+            "Until the first pictures that are made and not fetched vanish at the provider.",
             labels=["provider"],
         )
         counts: dict[tuple[str, str, str], int] = {}
-        first: dict[str, float] = {}
         for sent in self._ctx.vitals.sent():
             provider = self._known(sent.provider)
             key = (sent.state.value, provider, sent.lane)
             counts[key] = counts.get(key, 0) + sent.count
-            if sent.expire_at is not None and sent.state is SubmissionState.OPEN:
-                left = -_seconds(now, sent.expire_at)
-                first[provider] = min(first.get(provider, left), left)
         for key, number in sorted(counts.items()):
             open_now.add_metric(key, number)
+        first: dict[str, float] = {}
+        for results in expiring(self._ctx):
+            if results.expires_at - results.lasts > now - FRESH:
+                continue  # what is fetched within seconds is no news, however short it is kept
+            provider, left = self._known(results.provider), -_seconds(now, results.expires_at)
+            first[provider] = min(first.get(provider, left), left)
         for provider, left in sorted(first.items()):
             margin.add_metric([provider], left)
         yield from (open_now, margin)

@@ -76,6 +76,8 @@ class Entry:
     """The variable of the secret that brings its webhooks."""
     hook_switch_variable: str | None = None
     """For a vendor that is told our address with each submission: the variable that says whether it is."""
+    gen_ai_name: str | None = None
+    """What the semantic conventions of OpenTelemetry call it, where that is another name."""
 
 
 def _fal_hooks(hooking: Hooking) -> Hooked:
@@ -116,6 +118,7 @@ ENTRIES: tuple[Entry, ...] = (
         base_url=gemini.BASE_URL,
         hooks=lambda h: GeminiHooks(h.secret),
         hook_secret_variable="GEMINI_WEBHOOK_SECRET",  # noqa: S106  # its name
+        gen_ai_name="gcp.gemini",
     ),
     Entry(
         name="recraft",
@@ -132,6 +135,7 @@ ENTRIES: tuple[Entry, ...] = (
         key_variable="XAI_API_KEY",
         base_url_variable="XAI_BASE_URL",
         base_url=xai.BASE_URL,
+        gen_ai_name="x_ai",
     ),
     Entry(
         name="bfl",
@@ -211,6 +215,11 @@ def places(settings: Mapping[str, str | SecretStr | None]) -> dict[str, str]:
         if _set_up(entry, settings)
     }
     return {title: address for title, address in found.items() if address}
+
+
+def gen_ai_name(name: str) -> str:
+    """What traces call a provider."""
+    return next((entry.gen_ai_name for entry in ENTRIES if entry.name == name and entry.gen_ai_name), name)
 
 
 def variables() -> tuple[str, ...]:

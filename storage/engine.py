@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -202,11 +202,16 @@ class _SessionLock:
             return self.take()
 
     def drop(self) -> None:
-        """Returning the connection to the pool would keep the lock."""
+        """Let go at once: what the server notices by itself, when the connection ends, may take it a moment.
+        Returning the connection to the pool would keep the lock.
+        """
         connection, self._connection = self._connection, None
-        if connection is not None:
-            connection.invalidate()
-            connection.close()
+        if connection is None:
+            return
+        with suppress(DBAPIError):  # it may be broken; then the lock is gone, or will be
+            connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": SCHEDULER_LOCK})
+        connection.invalidate()
+        connection.close()
 
 
 _HOLDER = """SELECT count(*) FROM pg_locks

@@ -53,8 +53,6 @@ class Sent:
     model: str
     lane: str
     count: int
-    expire_at: datetime | None
-    """When the first of their results vanish, where that is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,16 +109,15 @@ class Gauges(Reader):
     def sent(self) -> Sequence[Sent]:
         """Submissions that still need a tick."""
         group = (SUBMISSION.c.state, SUBMISSION.c.provider, SUBMISSION.c.model, SUBMISSION.c.lane)
-        expires = func.min(SUBMISSION.c.results_expire_at)
         query = (
-            select(*group, func.count(), expires)
+            select(*group, func.count())
             .where(SUBMISSION.c.state.in_(list(LIVE_SUBMISSIONS)))
             .group_by(*group)
         )
         with self._reading() as c:
             return [
-                Sent(SubmissionState(state), provider, model, lane, int(number), expire_at)
-                for state, provider, model, lane, number, expire_at in c.execute(query)
+                Sent(SubmissionState(state), provider, model, lane, int(number))
+                for state, provider, model, lane, number in c.execute(query)
             ]
 
     def settled(self, since: datetime, until: datetime | None = None) -> Sequence[Settled]:

@@ -16,7 +16,7 @@ from storage.copies import OWN
 from storage.findings import FOUND
 from storage.reading import Reader
 from storage.records import Job
-from storage.states import LIVING_JOBS, UNDER_WAY, ItemState, JobState, ReviewState, SubmissionState
+from storage.states import LIVING_JOBS, UNDER_WAY, ItemState, JobState, ReviewState
 from storage.tables import table
 from storage.timings import seconds_between
 
@@ -214,16 +214,6 @@ class Measures(Reader):
         )
         with self._reading() as c:
             return [Queued(*row) for row in c.execute(query)]
-
-    def soonest_expiry(self) -> Mapping[str, datetime]:
-        """By provider: when the first results that are not all fetched vanish there."""
-        query = (
-            select(SUBMISSION.c.provider, func.min(SUBMISSION.c.results_expire_at))
-            .where(SUBMISSION.c.state == SubmissionState.OPEN, SUBMISSION.c.results_expire_at.is_not(None))
-            .group_by(SUBMISSION.c.provider)
-        )
-        with self._reading() as c:
-            return {row[0]: row[1] for row in c.execute(query)}
 
 
 _Key = tuple[str, str, str, str]

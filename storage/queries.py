@@ -29,6 +29,7 @@ from storage.states import FINAL_ITEMS, LIVE_SUBMISSIONS, ItemState, JobState, R
 from storage.tables import table
 from storage.timings import Timings
 from storage.under_way import UnderWay
+from storage.unfetched import Fetching
 
 JOB, ROW, ITEM, ATTEMPT = table("job"), table("row"), table("item"), table("attempt")
 SUBMISSION, EVENT = table("submission"), table("event")
@@ -69,6 +70,7 @@ class Queries(
     Timings,
     Reusing,
     Pruning,
+    Fetching,
 ):
     """The reading side of the data store."""
 

@@ -128,7 +128,8 @@ def test_the_margin_of_results_that_will_vanish(ctx: Context, tmp_path: Path) ->
     one_round(ctx, ctx.clock())
     (submission,) = ctx.queries.submissions(job.id)
     soon = ctx.clock() + timedelta(hours=3)
-    ctx.store.note_progress(submission, ctx.clock(), results_expire_at=soon)
+    ended = ctx.clock() - timedelta(minutes=2)
+    ctx.store.note_progress(submission, ctx.clock(), ended_at=ended, results_expire_at=soon)
     assert value(told(metrics), "imgbatch_results_expiry_margin_seconds", provider="sketch") == 3 * 3600
 
 

@@ -64,7 +64,8 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, set[st
         one_round(ctx, ctx.clock())
         (job,) = ctx.queries.jobs([JobState.RUNNING])
         (submission,) = ctx.queries.submissions(job.id)
-        ctx.store.note_progress(submission, ctx.clock(), results_expire_at=ctx.clock())
+        ended = ctx.clock() - timedelta(minutes=2)
+        ctx.store.note_progress(submission, ctx.clock(), ended_at=ended, results_expire_at=ctx.clock())
         said += metrics("")[0].decode()
     found: dict[str, dict[str, set[str]]] = {}
     for family in families(said):

@@ -26,7 +26,7 @@ from providers.catalogue import ModelCard
 
 AT_HOURS = (9, 15)
 """When something goes wrong."""
-LARGEST, LARGEST_VECTOR = 20, 3
+LARGEST, LARGEST_VECTOR = 12, 3
 """Pictures of a small job; a vector picture takes half a second to draw and render."""
 NEEDS_A_PICTURE = frozenset({"fal-ai/flux-pro/kontext/max"})
 """Models that make nothing of words alone."""

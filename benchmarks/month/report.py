@@ -82,7 +82,8 @@ def report(world: World, days: int, troubles: list[Trouble], seconds: float) -> 
     healthy = [job for job in jobs if not met(job, troubles)]
     found = sort_out(world, troubles)
     print(
-        f"{days} days, {len(jobs):,} jobs, {world.pictures:,} pictures, {len(world.polls):,} polls, {seconds:.0f} s"
+        f"{days} days, {len(jobs):,} jobs, {world.pictures:,} pictures, {len(world.polls):,} polls, "
+        f"{seconds:.0f} s"
     )
     good = _jobs(world, jobs, healthy)
     good &= _told(world, troubles, found)
@@ -127,7 +128,8 @@ def _told(world: World, troubles: list[Trouble], found: Found) -> bool:
     print(f"told without cause: {_rules(found.false)}")
     for trouble in (*found.missing, *late, *silent):
         print(
-            f"  not as it should be: {trouble.kind} {trouble.told_by} {trouble.since:%d %b %H:%M} seen {trouble.seen}"
+            f"  not as it should be: {trouble.kind} {trouble.told_by} {trouble.since:%d %b %H:%M}",
+            trouble.seen,
         )
     for incident in (*found.again, *found.false):
         print(f"  too many: {incident.key} {incident.opened_at:%d %b %H:%M} {incident.headline}")
@@ -156,7 +158,7 @@ def _slack(world: World) -> bool:
 
 
 def _books(world: World, healthy: list[Job]) -> bool:
-    """What the stand-ins' books have for healthy jobs, a picture, against the list prices they were quoted at."""
+    """What the stand-ins' books have for healthy jobs, a picture, against what these were quoted."""
     by_number = {int(job.title.split()[1]): job for job in healthy if _quoted_by_list(world, job)}
     billed: dict[str, list[Decimal]] = defaultdict(list)
     for vendor in world.vendors.values():

@@ -1,5 +1,5 @@
-"""What is made to go wrong, how somebody would see it who looks at the store and the vendors' books, and which
-alert has to tell it. The arithmetic here is the benchmark's own.
+"""What is made to go wrong, how somebody would see it who looks at the store and the vendors' books, and
+which alert has to tell it. The arithmetic here is the benchmark's own.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 
-from benchmarks.month.world import World
+from benchmarks.month.world import TAKES, World
 from providers.base import Lane
 from providers.catalogue import ModelCard
 from storage.records import Job
@@ -19,6 +19,8 @@ from storage.records import Job
 COLOURS = ("red", "blue", "green", "white", "black")
 TARGET, ALERT, LUCK = 0.98, 0.95, 0.0002
 """The rules as the program comes with them (docs/operating.md)."""
+SPEAKING = ("made", "server_error", "timeout", "unknown")
+"""Answers that say how a vendor does; “too many requests” and refused contents do not."""
 
 
 @dataclass
@@ -73,6 +75,7 @@ class Troubles:
             "late": self.late,
             "key revoked": partial(self.turned_away, "key revoked", "auth"),
             "full disk": self.full_disk,
+            "not delivered": self.not_delivered,
             "stuck tick": self.stuck,
         }
 
@@ -100,14 +103,14 @@ class Troubles:
     def drop(self) -> Trouble:
         """A quarter of a job's prompts make the vendor fail, each time."""
         card = self.card()
-        job = self.world.begin(card, self.lane(), self.colours(120), "[down]")
+        job = self.world.begin(card, self.lane(), self.colours(80), "[down]")
         return self._made(
             "drop", [f"success-rate:{job.id}"], 6, partial(too_few, self.world, job), jobs=[job.id]
         )
 
     def refused_value(self) -> Trouble:
         """One value of a column is refused by the vendor's content rules."""
-        colours = ["moderated" if n % 6 == 0 else colour for n, colour in enumerate(self.colours(150))]
+        colours = ["moderated" if n % 6 == 0 else colour for n, colour in enumerate(self.colours(90))]
         job = self.world.begin(self.card(), self.lane(), colours)
         told_by = [f"refusals:{job.id}", f"success-rate:{job.id}"]
         to_see = partial(too_few, self.world, job)
@@ -123,13 +126,27 @@ class Troubles:
         to_see = lambda: self.world.clock() > due  # noqa: E731
         return self._made("late", [f"overdue:{job.id}"], 3.5, to_see, vendor=card.provider, jobs=[job.id])
 
+    def not_delivered(self) -> Trouble:
+        """A vendor makes pictures, keeps them ten minutes, and its files cannot be had for six of these."""
+        card = self.card("bfl")
+        self.world.turn("bfl", cut_connection=10**6)
+        job = self.world.begin(card, Lane.LIVE, self.colours(12))
+        since = self.world.clock() + timedelta(seconds=TAKES["bfl"])
+
+        def to_see() -> bool:
+            return self.world.clock() >= since + timedelta(minutes=5)
+
+        told_by = [f"expiring:{job.id}/bfl"]
+        mend = partial(self.world.mend, "bfl")
+        return self._made("not delivered", told_by, 0.1, to_see, vendor="bfl", jobs=[job.id], mend=mend)
+
     # --- a vendor ----------------------------------------------------------------------------------------
 
     def dearer(self) -> Trouble:
         """A vendor that says what each picture cost takes a quarter more."""
         card = self.card("xai", "bfl")
         self.world.turn(card.provider, price_factor=1.25)
-        job = self.world.begin(card, self.lane(), self.colours(30))
+        job = self.world.begin(card, self.lane(), self.colours(25))
         way = f"cost-drift:{card.provider}/{card.id}/{job.lane}"
 
         def to_see() -> bool:
@@ -142,14 +159,13 @@ class Troubles:
     def outage(self) -> Trouble:
         """A vendor answers everything with errors."""
         card = self.card(live=True)
-        since = self.world.clock()
         self.world.turn(card.provider, error_rate=1.0)
-        job = self.world.begin(card, Lane.LIVE, self.colours(30))
+        job = self.world.begin(card, Lane.LIVE, self.colours(25))
 
         def to_see() -> bool:
             ctx = self.world.ctx
             tries = max((sent.tries for sent in ctx.queries.submissions(job.id)), default=0)
-            answers = [a for a in ctx.queries.attempts(job.id) if a.answered_at and a.answered_at >= since]
+            answers = [a for a in ctx.queries.attempts(job.id) if a.send == 1 and a.outcome in SPEAKING]
             made = sum(a.outcome == "made" for a in answers)
             return tries >= 5 or (len(answers) >= 20 and made * 2 < len(answers))
 
@@ -174,7 +190,7 @@ class Troubles:
         """A vendor's content rules refuse more than half of whatever comes."""
         card = self.card(live=True)
         self.world.turn(card.provider, refusal_rate=0.6)
-        jobs = [self.world.begin(card, Lane.LIVE, self.colours(30)) for _ in range(5)]
+        jobs = [self.world.begin(card, Lane.LIVE, self.colours(25)) for _ in range(5)]
 
         def to_see() -> bool:
             ended = [self.world.ended(job) for job in jobs]

@@ -14,7 +14,7 @@ from slack_sdk import WebClient
 
 from bot.intake.spec import JobSpec
 from bot.pipeline.create import Wanted, create_job
-from bot.pipeline.rounds import one_round
+from bot.pipeline.rounds import STAGES
 from bot.pipeline.start import start
 from bot.policy import Policy
 from bot.runtime import Context
@@ -27,14 +27,14 @@ from providers.simulators import SIMULATORS
 from providers.simulators.server import Simulator
 from storage.blobs import DiskRoom, FolderBlobs
 from storage.records import Job
-from storage.states import LIVING_JOBS, ItemState
+from storage.states import LIVE_SUBMISSIONS, LIVING_JOBS, ItemState
 from tests.parts import TestClock, make_context
 
 BEGIN = datetime(2026, 11, 1, tzinfo=UTC)
-POLL = timedelta(minutes=5)
-"""What the clock moves on while only batches are under way: the longest wait between two polls."""
-LIVE_POLL = timedelta(minutes=1)
-"""The same while live calls are."""
+POLL = timedelta(minutes=10)
+"""How far the clock moves while nothing is due, and the longest wait between two polls of one submission."""
+SHORTEST = timedelta(seconds=20)
+"""How far it moves at least, however soon something is due."""
 
 USUAL: Mapping[str, float] = {
     "picture_px": 48,
@@ -46,6 +46,9 @@ USUAL: Mapping[str, float] = {
 """A vendor's good day: one call in a hundred fails in passing, and of the pictures 98.5% come out."""
 TAKES: Mapping[str, float] = {"fal": 10, "bfl": 10}
 """Seconds a picture takes at the vendors that queue live calls; those are seconds of the shared clock."""
+
+WORK = [stage for name, stage in STAGES.items() if name not in ("attend", "oversee", "prune")]
+"""What is done again and again until nothing is due; the others look at what came of it."""
 
 
 class Disk(FolderBlobs):
@@ -100,9 +103,9 @@ class World:
     # --- time --------------------------------------------------------------------------------------------
 
     def settle(self) -> None:
-        """All that is due at this moment is done: calls made and answered, pictures kept, alerts judged."""
+        """All that is due at this moment is done: calls made and answered, pictures kept."""
         for _ in range(500):
-            moved = one_round(self.ctx, self.clock())
+            moved = sum(stage(self.ctx, self.clock()) for stage in WORK)
             calls = bool(self.ctx.sending)
             while self.ctx.sending:
                 self.idle.wait(0.002)
@@ -111,15 +114,22 @@ class World:
         raise AssertionError(f"it does not come to rest at {self.clock()}")
 
     def poll(self) -> None:
-        """One poll: everything due is done, and told in Slack."""
+        """One poll: everything due is done, judged, and told in Slack."""
         self.polls.setdefault(self.clock(), len(self.polls))
         self.settle()
+        for stage in (STAGES["attend"], STAGES["oversee"], STAGES["prune"]):
+            stage(self.ctx, self.clock())
         announce(self.ctx, self.client, self.clock(), alert_channel=self.channel)
 
     def go_on(self, until: datetime) -> None:
-        """To the next moment at which something may have to be done, `until` at the latest."""
-        live = any(job.lane == Lane.LIVE for job in self.ctx.queries.jobs(LIVING_JOBS))
-        self.clock.at = min(until, self.clock() + (LIVE_POLL if live else POLL))
+        """To the next moment at which something is due, `until` at the latest."""
+        now = self.clock()
+        due = [pause.until for pause in self.ctx.notices.pauses().values()]
+        for job in self.ctx.queries.jobs(LIVING_JOBS):
+            sent = self.ctx.queries.submissions(job.id, LIVE_SUBMISSIONS)
+            due += [self.ctx.queries.begins_at(job.id), *(one.due_at for one in sent)]
+        soon = min((at for at in due if at is not None and at > now), default=now + POLL)
+        self.clock.at = min(until, now + POLL, max(soon, now + SHORTEST))
 
     # --- what went wrong ---------------------------------------------------------------------------------
 
@@ -129,7 +139,13 @@ class World:
 
     def mend(self, vendor: str) -> None:
         """A good day again."""
-        wanted = {**USUAL, "latency": TAKES.get(vendor, 0.0), "quota": False, "auth": False}
+        wanted = {
+            **USUAL,
+            "latency": TAKES.get(vendor, 0.0),
+            "quota": False,
+            "auth": False,
+            "cut_connection": 0,
+        }
         own = {"price_factor": 1.0} if hasattr(self.vendors[vendor].faults, "price_factor") else {}
         self.vendors[vendor].faults.update({**wanted, **own})
 

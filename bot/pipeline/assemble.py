@@ -14,6 +14,7 @@ from bot.pipeline.budget import stop_unaffordable
 from bot.pipeline.plan import Chunk, call_of
 from bot.pipeline.room import Room
 from bot.runtime import Context
+from bot.tracing import doing
 from providers.base import ImageRequest, Lane, Reference, Refused, Size
 from storage.moves import Packed
 from storage.records import Item, Job, Submission
@@ -29,8 +30,11 @@ def assemble(ctx: Context, now: datetime) -> int:
     """Pack every due item of every running job; how many submissions were prepared."""
     prepared = 0
     for job in ctx.queries.jobs(SENDING_JOBS):
-        with about(job=job.id):
-            prepared += _assemble_job(ctx, job, now)
+        with doing("assemble", job=job.id) as step:
+            packed = _assemble_job(ctx, job, now)
+            if packed:
+                step.note(submissions=packed)
+            prepared += packed
     return prepared
 
 
@@ -112,6 +116,8 @@ class _Packing:
         if self._full:
             pairs = [(_submission(filled, self._now), filled.packed) for filled in self._full]
             self._ctx.store.pack(pairs, self._now)
+            for submission, _ in pairs:
+                _trace(submission)
         prepared = len(self._full)
         self._full.clear()
         return prepared
@@ -211,6 +217,13 @@ def _submission(filled: _Open, now: datetime) -> Submission:
         created_at=now,
         due_at=now,
     )
+
+
+def _trace(submission: Submission) -> None:
+    """What is done with a batch, perhaps for days, hangs below this."""
+    if submission.lane == Lane.BATCH:
+        with doing("pack", submission, first=True) as step:
+            step.note(pictures=submission.count, bytes=submission.byte_size)
 
 
 def key_of(job_id: str, number: int, send: int) -> str:

@@ -13,13 +13,13 @@ from bot.pipeline.breaker import LASTING, OUTAGE, SPEAKING, UNREACHABLE, window
 from bot.pipeline.cadence import first_due
 from bot.pipeline.create import PLAN
 from bot.pipeline.deadline import outlook
+from bot.pipeline.expiring import expiring
 from bot.pipeline.incidents import Open
 from bot.runtime import Context
 from bot.watch.alerts import Rule, wanted
 from bot.watch.facts import (
     Deadline,
     Example,
-    ExpiringResults,
     FailureGroup,
     JobFacts,
     LostResults,
@@ -135,7 +135,7 @@ def facts(ctx: Context, job: Job) -> JobFacts:
         failures=tuple(_failures(ctx, job)),
         quote=Quote(job.quoted_low, job.quoted_high),
         deadline=_deadline(ctx, job, waits=waits),
-        expiring=tuple(_expiring(ctx, job)),
+        expiring=tuple(expiring(ctx, job.id)),
         lost=tuple(_lost(ctx, job)),
         quality=quality(ctx, job),
     )
@@ -187,11 +187,3 @@ def _deadline(ctx: Context, job: Job, *, waits: bool) -> Deadline | None:
         waits=waits,
         live_usd=live.high if live is not None and not live.unpriced else None,
     )
-
-
-def _expiring(ctx: Context, job: Job) -> list[ExpiringResults]:
-    return [
-        ExpiringResults(sent.id, sent.provider, sent.count, sent.results_expire_at)
-        for sent in ctx.queries.submissions(job.id, [SubmissionState.OPEN])
-        if sent.results_expire_at is not None
-    ]

@@ -17,6 +17,7 @@ from bot.pipeline.rendering import render_item
 from bot.pipeline.retry import Again, decide, wait
 from bot.pipeline.settle import keep_master
 from bot.runtime import Context
+from bot.tracing import doing
 from providers.base import AskAgain, Failure, FailureKind, Gone, ProviderError
 from storage.budgets import Budget, OverBudgetError
 from storage.records import Item, Job
@@ -44,7 +45,8 @@ def collect(ctx: Context, now: datetime) -> int:
             reused = ctx.queries.reuses_ready(job.id, AT_A_TIME)
             if not due and not copies and not reused:
                 break
-            with about(job=job.id):
+            with doing("collect", job=job.id) as step:
+                step.note(pictures=len(due), copies=len(copies) + len(reused))
                 moved += _collect(ctx, job, due) + copy_duplicates(ctx, copies) + copy_reused(ctx, reused)
     return moved
 

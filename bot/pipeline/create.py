@@ -17,7 +17,6 @@ from bot.intake.rows import read_rows, unsaid
 from bot.intake.sheet import Sheet, SheetError, open_sheet
 from bot.intake.spec import BadRow, JobSpec, Wish
 from bot.intake.template import Template, TemplateError, compile_template
-from bot.logs import about
 from bot.pipeline import prices
 from bot.pipeline.health import behind
 from bot.pipeline.plan import PLAN as PLAN
@@ -25,6 +24,7 @@ from bot.pipeline.plan import Plan, PlanError, keep_budget, of_plan
 from bot.pipeline.planner import Planner
 from bot.pipeline.reuse import Offer, find, mark, replanned, with_none_reused
 from bot.runtime import Context
+from bot.tracing import doing
 from providers.catalogue import Cards
 from storage.records import Item, Job, Row
 from storage.reusing import Place
@@ -156,6 +156,13 @@ def create_job(ctx: Context, wanted: Wanted, now: datetime, job_id: str | None =
     A crash in the middle leaves a DRAFT, which the next start throws away (`rescue`).
     """
     job_id = job_id or ctx.new_id(6)
+    with doing("plan job", first=True, job=job_id) as step:
+        job, plan = _create(ctx, wanted, now, job_id)
+        step.note(rows=plan.rows, pictures=plan.items, duplicates=plan.duplicates)
+    return job, plan
+
+
+def _create(ctx: Context, wanted: Wanted, now: datetime, job_id: str) -> tuple[Job, Plan]:
     reading = _open(ctx, wanted, job_id, now, keep=lambda path: _keep_reference(ctx, path))
     card = reading.planner.default
     with wanted.sheet.open("rb") as source, ctx.blobs.writing(f"{job_id}/sheet/{wanted.sheet_name}") as kept:
@@ -195,8 +202,7 @@ def create_job(ctx: Context, wanted: Wanted, now: datetime, job_id: str | None =
         deadline_at=plan.deadline_at,
         **of_plan(plan),
     )
-    with about(job=job_id):
-        log.info("planned: %d pictures of %d rows, %d bad rows", plan.items, plan.rows, plan.bad_rows)
+    log.info("planned: %d pictures of %d rows, %d bad rows", plan.items, plan.rows, plan.bad_rows)
     planned = ctx.queries.job(job_id)
     assert planned is not None
     return planned, plan

@@ -9,6 +9,7 @@ from datetime import datetime
 
 from bot.logs import about
 from bot.runtime import Context
+from bot.tracing import lasted
 from storage.records import Job
 from storage.states import LIVING_JOBS, UNDER_WAY, JobState
 
@@ -35,5 +36,8 @@ def _finish(ctx: Context, job: Job, now: datetime) -> bool:
         return False
     if not ctx.store.finish_job(job.id, now):
         return False
+    step = lasted("job under way", job.started_at, now)
+    step.note(**{state.value: number for state, number in counts.items()})
+    step.end()
     log.info("finished: %s", ", ".join(f"{number} {state.value}" for state, number in counts.items()))
     return True

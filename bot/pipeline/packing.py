@@ -16,9 +16,9 @@ from datetime import datetime
 from io import BytesIO
 from typing import Any, Protocol
 
+from bot import tracing
 from bot.imaging.file_names import Names, safe_name
 from bot.intake.exporting import APPROVED, STORE, ExportWish
-from bot.logs import about
 from bot.pipeline.delivered import Made, files
 from bot.pipeline.failures import write_failed
 from bot.pipeline.manifest import Manifest
@@ -57,7 +57,7 @@ def pack(ctx: Context, _now: datetime) -> int:
     if not asked:
         return 0
     export = asked[0]
-    with about(job=export.job_id):
+    with tracing.doing("export", job=export.job_id):
         _pack(ctx, export)
     return 1
 
@@ -83,6 +83,7 @@ def _end(
 ) -> None:
     ended = {"state": state.value, "note": note, "parts": [dict(part) for part in parts]}
     ctx.shelf.change_export(export.id, **ended, ended_at=ctx.clock())
+    tracing.note(outcome=state.value, parts=len(parts), files=sum(part.get("files", 0) for part in parts))
 
 
 def make(ctx: Context, job: Job, export: Export) -> tuple[list[dict[str, Any]], str]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 from datetime import datetime, timedelta
 
-from bot.logs import about
 from bot.pipeline import settle, submit
 from bot.pipeline.breaker import WORTH_TELLING, Standing, standing
 from bot.pipeline.deadline import recalled
 from bot.pipeline.retry import wait
 from bot.policy import Policy
 from bot.runtime import Context
+from bot.tracing import doing, lasted
 from providers.base import (
     AskAgain,
     Billed,
@@ -44,7 +44,7 @@ def poll(ctx: Context, now: datetime) -> int:
     asked = 0
     for submission in ctx.queries.due_submissions(SubmissionState.OPEN, now):
         if submission.provider in ctx.providers and submission.provider not in paused:
-            with about(job=submission.job_id, submission=submission.id, provider=submission.provider):
+            with doing("poll", submission):
                 _poll_one(ctx, submission, now)
             asked += 1
     return asked
@@ -110,6 +110,7 @@ def _act(ctx: Context, submission: Submission, progress: Progress, now: datetime
                 # Reading may fail and be tried for hours: the clock of the results runs from here.
                 expiry = progress.results_expire_at or submission.results_expire_at
                 ctx.store.note_progress(submission, now, ended_at=now, results_expire_at=expiry)
+                lasted("at the provider", submission.sent_at, now).end()
             settle.settle(ctx, submission, progress, ctx.clock())
         case Phase.REJECTED:
             failure = progress.failure or Failure(FailureKind.UNKNOWN, "rejected", "The batch was rejected.")

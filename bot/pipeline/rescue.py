@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 from datetime import datetime, timedelta
 
-from bot.logs import about
 from bot.pipeline import submit
 from bot.runtime import Context
+from bot.tracing import doing
 from providers.base import AskAgain, NoLookup, ProviderError, TellOperator
 from storage.records import Submission
 from storage.states import JobState, StaleTransitionError, SubmissionState
@@ -38,7 +38,7 @@ def rescue(ctx: Context, now: datetime) -> int:
     ]
     for orphan in orphans:
         try:
-            with about(job=orphan.job_id, submission=orphan.id, provider=orphan.provider):
+            with doing("rescue", orphan):
                 _look_up(ctx, orphan, now)
         except StaleTransitionError:
             continue

@@ -14,6 +14,7 @@ from bot.pipeline.assemble import parse_key
 from bot.pipeline.deadline import recalled
 from bot.pipeline.retry import Again, GiveUp, decide
 from bot.runtime import Context
+from bot.tracing import note
 from providers.base import Billed, Failure, FailureKind, Handle, ItemResult, Made, Picture, Progress
 from storage.each import Outcome
 from storage.records import Item, Submission
@@ -61,12 +62,14 @@ def settle(ctx: Context, submission: Submission, progress: Progress, now: dateti
     made, failed = ctx.queries.answers(submission.id)
     ctx.store.end(submission, now, completed=made, failed=failed)
     log.info("settled: %d made, %d failed", made, failed)
+    note(made=made, failed=failed)
     return new
 
 
 def answer(ctx: Context, submission: Submission, results: Iterable[ItemResult], now: datetime) -> None:
     """The same for a synchronous API, whose reply is the results: one transaction for all of it."""
-    waiting = {item.number: item for item in ctx.queries.submission_items(submission, [ItemState.SENDING])}
+    asked = list(ctx.queries.submission_items(submission, [ItemState.SENDING]))
+    waiting = {item.number: item for item in asked}
     chance = ctx.chance()
     outcomes = []
     for result in results:
@@ -79,6 +82,8 @@ def answer(ctx: Context, submission: Submission, results: Iterable[ItemResult], 
     )
     outcomes += [_outcome(ctx, item, silent, now, chance) for item in waiting.values()]
     ctx.store.answer(submission, outcomes, now)
+    made = sum(outcome.event is ItemEvent.MAKE for outcome in outcomes)
+    note(row=min((item.row for item in asked), default=0), made=made, failed=len(outcomes) - made)
 
 
 def lost(ctx: Context, submission: Submission, failure: Failure, now: datetime) -> None:

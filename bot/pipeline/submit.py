@@ -9,13 +9,13 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from bot.logs import about
 from bot.pipeline import settle
 from bot.pipeline.breaker import LASTING, WORTH_TELLING, Standing, standing
 from bot.pipeline.gate import Gate
 from bot.pipeline.retry import Again, decide, wait
 from bot.policy import Policy
 from bot.runtime import Context
+from bot.tracing import doing
 from providers.base import (
     Answered,
     AskAgain,
@@ -87,7 +87,7 @@ def _send_once(ctx: Context, submission: Submission) -> bool | None:
     Whether the provider took it; None where the call does not say whether there are too many.
     """
     try:
-        with about(job=submission.job_id, submission=submission.id, provider=submission.provider):
+        with doing("submit", submission):
             return _send(ctx, submission)
     except StaleTransitionError:
         return None  # withdrawn or taken meanwhile

@@ -14,7 +14,6 @@ from datetime import UTC, datetime
 
 from slack_sdk import WebClient
 
-from bot.logs import about
 from bot.runtime import Context
 from bot.slack import alerts, exports, gallery, keeping, reach, reminders, returns, review
 from bot.slack.approval import ASK
@@ -30,6 +29,7 @@ from bot.slack.sample_message import tell_sample
 from bot.slack.showing import send_ahead, show
 from bot.slack.telling import STRANDED, Desk, Fate, Place, channel_lost, tell
 from bot.slack.wire import SlackTrouble, wire_of
+from bot.tracing import doing
 from storage.records import Announcement, AnnouncementState, Job, Thread
 from storage.states import ENDED_JOBS, LIVING_JOBS, ItemState, JobState
 
@@ -88,7 +88,7 @@ def announce(ctx: Context, client: WebClient, now: datetime, *, alert_channel: s
     running = sum(job.state not in FOR_PEOPLE for job in living.values())
     for job, thread in _in_turn(ctx, memory, living):
         mark = marks.get(job.id) or mark_of(job, asks.get(job.id), now)
-        with about(job=job.id):
+        with doing("announce", job=job.id):
             try:
                 if _tell_job(desk, memory, job, thread, mark + review.mark(ctx, job), running):
                     _all_told(memory, job, mark)

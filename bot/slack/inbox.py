@@ -22,7 +22,6 @@ from bot.intake.options import CommandError, parse_options, typed
 from bot.intake.records import SheetError
 from bot.intake.spec import JobSpec
 from bot.intake.verdicts import parse_verdict
-from bot.logs import about
 from bot.pipeline import scheduled
 from bot.pipeline.create import SPEC, CannotCreateError, Wanted, create_once, unused_id
 from bot.runtime import Context
@@ -36,6 +35,8 @@ from bot.slack.reach import Where
 from bot.slack.replies import reply
 from bot.slack.telling import Desk
 from bot.slack.wire import Gone, Later, SlackTrouble, wire_of
+from bot.tracing import doing
+from bot.watch.words import ended
 from storage.records import InboxEntry, Thread
 from storage.reusing import Place
 from storage.states import JobState
@@ -76,7 +77,8 @@ def work_inbox(ctx: Context, client: WebClient, now: datetime) -> int:
     desk = Desk(ctx, wire_of(client), now)
     done = 0
     for entry in ctx.mail.due_inbox(now):
-        with about(inbox=entry.id, job=entry.payload.get("job")):
+        with doing("inbox", inbox=entry.id, job=entry.payload.get("job")) as step:
+            step.note(kind=entry.kind)
             done += _work(desk, entry)
     return done
 
@@ -122,7 +124,9 @@ def _apologise(desk: Desk, entry: InboxEntry, problem: Exception) -> bool:
         case Sorry():
             said = problem.said
         case CannotCreateError():
-            said = reach.sentences("I cannot make a batch of this yet.", problem.problems)
+            said = reach.sentences(
+                "I cannot make a batch of this yet.", [ended(said) for said in problem.problems]
+            )
         case _:
             said = reach.sentence(str(problem))
     if entry.kind == FORM and "draft" in entry.payload:

@@ -25,6 +25,7 @@ from slack_sdk.errors import SlackApiError
 
 from bot.meters import SLACK_CALL_SECONDS, SLACK_CALLS
 from bot.slack.pace import Pace
+from bot.tracing import doing
 
 log = logging.getLogger(__name__)
 
@@ -153,7 +154,8 @@ class Wire:
             raise Later(f"{method} waits for its turn", NOT_NOW)
         for said in ("ok", *_WORDS.values()):
             SLACK_CALLS.labels(method, said)  # told as 0 before it grows: Prometheus sees growth only
-        with SLACK_CALL_SECONDS.time():
+        with SLACK_CALL_SECONDS.time(), doing(method, call=True) as step:
+            step.note(**{"rpc.system.name": "slack", "rpc.method": method})
             try:
                 answer = getattr(self.client, method.replace(".", "_"))(**arguments)
             except SlackApiError as problem:

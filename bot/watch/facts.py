@@ -76,10 +76,12 @@ class PausedProvider:
 class ExpiringResults:
     """Pictures that are made and paid but not yet fetched, and will vanish at the provider."""
 
-    submission: str
     provider: str
     items: int
     expires_at: datetime
+    """When the first of them does."""
+    lasts: timedelta
+    """How long that one is kept in all."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,23 +97,25 @@ def _deadline(facts: JobFacts, now: datetime) -> Alert | None:
 
 
 def _expiring(facts: JobFacts, now: datetime, rules: AlertRules) -> list[Alert]:
-    """Unfetched results that vanish within `expiry_warning`; one alert for each submission."""
+    """Unfetched results that vanish within `expiry_warning`, or that have used up half of their time where
+    that is less; one alert for each provider of the job.
+    """
     alerts = []
     for results in facts.expiring:
         left = results.expires_at - now
-        if not results.items or left > rules.expiry_warning:
+        if not results.items or left > min(rules.expiry_warning, results.lasts / 2):
             continue
         when = f"in {duration(left)}" if left > timedelta() else "now: their time is over"
         alerts.append(
             Alert(
                 Rule.EXPIRING,
-                f"{Rule.EXPIRING}:{results.submission}",
+                f"{Rule.EXPIRING}:{facts.job}/{results.provider}",
                 Severity.CRITICAL,
                 f"{facts.title}: {count(results.items, 'paid picture')} at {results.provider} vanish {when}",
-                (f"Submission {results.submission}, kept there until {results.expires_at:%d %b %H:%M} UTC.",),
+                (f"The first of them is kept there until {results.expires_at:%d %b %H:%M} UTC.",),
                 (
-                    "For the operator: check that this machine reaches the provider and has free disk space; "
-                    "fetching goes on by itself until the results are gone.",
+                    "For the operator: check that this machine reaches the provider, and the address "
+                    "where its pictures lie, and has free disk space; fetching goes on until they are gone.",
                 ),
             )
         )

@@ -112,7 +112,7 @@ def test_what_waits_and_since_when(ctx: Context, tmp_path: Path) -> None:
     assert (queued.number, queued.oldest) == (6, ctx.clock())
     run_to_end(ctx, job)
     assert ctx.queries.queued() == []
-    assert ctx.queries.soonest_expiry() == {}
+    assert ctx.queries.unfetched() == []
 
 
 def test_what_ended_since_some_times(ctx: Context, tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ from storage.moves import Packed
 from storage.records import Incident, Submission
 from storage.states import ItemEvent, ItemState, JobState, StaleTransitionError, SubmissionState
 from storage.tables import METADATA
+from storage.unfetched import Unfetched
 from tests.parts import START, make_context, planned, run_to_end, sheet, started
 
 
@@ -371,3 +372,22 @@ def test_a_picture_that_fails_as_before_says_nothing_new_of_its_provider(
         ctx.store.settle(submission, failed, at)
     answers = ctx.queries.recent_answers(START, ["made", "server_error", "timeout"], 10)
     assert sorted(outcome for _, outcome, _ in answers) == ["server_error", "server_error", "timeout"]
+
+
+def test_what_is_made_and_not_fetched_is_known_with_its_end(ctx: Context, tmp_path: Path) -> None:
+    job = started(ctx, two_rows(tmp_path))
+    submission = packed(ctx, job.id, [1, 2])
+    ctx.store.send(submission, START, START)
+    ctx.store.accept(submission, {"id": "h", "data": {}}, START, START)
+    assert ctx.queries.unfetched() == []
+    ended, over = START + timedelta(minutes=1), START + timedelta(days=1)
+    ctx.store.note_progress(submission, START, ended_at=ended, results_expire_at=over)
+    assert ctx.queries.unfetched() == [Unfetched(job.id, "sketch", "sketch", 2, ended, over)]
+    here = {"master_key": "k", "locator": None}
+    there = {"master_key": None, "locator": "https://pictures.example/2"}
+    made = [Outcome(n, 1, ItemEvent.MAKE, "made", values=values) for n, values in ((1, here), (2, there))]
+    ctx.store.settle(submission, made, ended)
+    ctx.store.end(submission, ended, completed=2, failed=0)
+    assert ctx.queries.unfetched() == [Unfetched(job.id, "sketch", "sketch", 1, ended, over)]
+    assert ctx.queries.unfetched(job.id) == ctx.queries.unfetched()
+    assert ctx.queries.unfetched("another") == []

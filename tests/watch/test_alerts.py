@@ -209,18 +209,27 @@ class TestOverdue:
 
 
 class TestExpiring:
-    def facts(self, left: timedelta, items: int = 12) -> JobFacts:
-        results = ExpiringResults("S7", "xai", items, NOW + left)
+    def facts(self, left: timedelta, items: int = 12, lasts: timedelta = timedelta(days=1)) -> JobFacts:
+        results = ExpiringResults("xai", items, NOW + left, lasts)
         return job(Tally(100, stored=60, in_flight=40), expiring=(results,))
 
     def test_paid_pictures_about_to_vanish_are_critical(self) -> None:
         (alert,) = job_alerts(self.facts(timedelta(minutes=20)), NOW)
-        assert (alert.rule, alert.severity, alert.key) == (Rule.EXPIRING, Severity.CRITICAL, "expiring:S7")
+        assert (alert.rule, alert.severity, alert.key) == (
+            Rule.EXPIRING,
+            Severity.CRITICAL,
+            "expiring:J1/xai",
+        )
         assert alert.headline == "Chairs: 12 paid pictures at xai vanish in 20 min"
 
     def test_time_enough_or_nothing_to_lose_is_no_alert(self) -> None:
         assert job_alerts(self.facts(timedelta(minutes=31)), NOW) == []
         assert job_alerts(self.facts(timedelta(minutes=1), items=0), NOW) == []
+
+    def test_what_is_kept_for_minutes_is_told_when_half_of_them_are_over(self) -> None:
+        ten = timedelta(minutes=10)
+        assert job_alerts(self.facts(timedelta(minutes=6), lasts=ten), NOW) == []
+        assert len(job_alerts(self.facts(timedelta(minutes=5), lasts=ten), NOW)) == 1
 
     def test_results_whose_time_is_over_are_told_too(self) -> None:
         (alert,) = job_alerts(self.facts(timedelta(minutes=-5)), NOW)
