@@ -93,8 +93,7 @@ class Clean(SpanExporter):
         self._exporter = exporter
         self._secrets = tuple(secrets)
         self._failing = False
-        self._reasons = _Reasons()
-        logging.getLogger(SOURCE).addFilter(self._reasons)
+        self._reasons = Reasons().__enter__()
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         result = self._exporter.export([self._clean(span) for span in spans])
@@ -108,7 +107,7 @@ class Clean(SpanExporter):
 
     def shutdown(self) -> None:
         self._exporter.shutdown()
-        logging.getLogger(SOURCE).removeFilter(self._reasons)
+        self._reasons.__exit__()
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
         return self._exporter.force_flush(timeout_millis)
@@ -138,11 +137,20 @@ class Clean(SpanExporter):
         return hide(value, self._secrets) if isinstance(value, str) else value
 
 
-class _Reasons(logging.Filter):
-    """Keeps the package's lines out of the log, one for each try and batch, and the last words for ours."""
+class Reasons(logging.Filter):
+    """Keeps the package's lines out of the log, one for each try and batch, and why it was for ours."""
 
     last = ""
 
+    def __enter__(self) -> Reasons:
+        logging.getLogger(SOURCE).addFilter(self)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        logging.getLogger(SOURCE).removeFilter(self)
+
     def filter(self, record: logging.LogRecord) -> bool:
-        self.last = record.getMessage()
+        # The last line of several tries says only that there were enough of them.
+        if not self.last or "due to timeout" not in record.getMessage():
+            self.last = record.getMessage()
         return False

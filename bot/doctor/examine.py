@@ -16,6 +16,7 @@ from bot.doctor.finding import Check, Finding, State
 from bot.doctor.house import data, database, disk, fonts
 from bot.doctor.outside import clock, providers, webhooks
 from bot.doctor.slack import slack
+from bot.doctor.traces import traces
 from bot.logs import secrets_of
 from bot.terminal import print_json
 from providers.wire.errors import hide
@@ -27,7 +28,7 @@ SYMBOLS = {
     State.WRONG: "[red]!![/]",
 }
 
-CHECKS: Sequence[Check] = (data, database, disk, fonts, clock, providers, webhooks, slack)
+CHECKS: Sequence[Check] = (data, database, disk, fonts, clock, providers, webhooks, slack, traces)
 """In the order they are told."""
 
 

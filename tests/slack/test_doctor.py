@@ -31,6 +31,7 @@ from bot.doctor.house import data, database, disk, fonts
 from bot.doctor.outside import clock, providers, reach, webhooks
 from bot.doctor.slack import EVENTS, NEEDED_SCOPES, SCOPES, drift
 from bot.doctor.slack import slack as look_at_slack
+from bot.doctor.traces import traces
 from bot.health import LEAST_FREE_BYTES
 from bot.hooks import Hooks
 from bot.web import make_site, serving
@@ -394,4 +395,4 @@ def test_no_secret_is_said_even_where_a_server_repeats_it(tmp_path: Path) -> Non
 
 
 def test_every_check_is_asked() -> None:
-    assert set(CHECKS) == {data, database, disk, fonts, clock, providers, webhooks, look_at_slack}
+    assert set(CHECKS) == {data, database, disk, fonts, clock, providers, webhooks, look_at_slack, traces}
