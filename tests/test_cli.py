@@ -88,7 +88,7 @@ def test_cost_and_stats_tell_of_what_was_made(folder: Path) -> None:
     (figures,) = json.loads(quickly(folder, "stats", "--json").stdout)
     assert (figures["pictures"], figures["success_rate"], figures["late_jobs"]) == (3, 1.0, 0)
     said = quickly(folder, "stats", "--days", "7").stdout
-    assert "100.0% of 3 pictures came out; 0 retries a picture." in said
+    assert "100.0% of 3 pictures came out. Of 2 that were sent none was refused; no retries." in said
 
 
 def test_every_command_says_in_a_line_what_it_does_and_the_program_its_version(folder: Path) -> None:

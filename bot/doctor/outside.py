@@ -11,7 +11,7 @@ from bot.app import build_hooks, build_providers
 from bot.config import Settings, SettingsError
 from bot.doctor.finding import Finding, State
 from bot.runtime import now
-from bot.watch.words import duration
+from bot.watch.words import duration, ended
 from providers import registry
 from providers.base import Provider, ProviderError
 from providers.wire.asking import Asked, ask_time, knock
@@ -44,9 +44,9 @@ def providers(settings: Settings) -> Iterator[Finding]:
 
 def _provider(name: str, provider: Provider) -> Iterator[Finding]:
     try:
-        yield Finding(name, State.GOOD, _ended(provider.check()))
+        yield Finding(name, State.GOOD, ended(provider.check()))
     except ProviderError as problem:
-        yield Finding(name, State.WRONG, _ended(str(problem)))
+        yield Finding(name, State.WRONG, ended(str(problem)))
     finally:
         provider.close()
     today = now().date()
@@ -54,10 +54,6 @@ def _provider(name: str, provider: Provider) -> Iterator[Finding]:
         if card.retiring(today):
             follows = f" {card.successor} follows it." if card.successor else ""
             yield Finding(name, State.WARNING, f"{card.id} will be shut down on {card.shutdown}.{follows}")
-
-
-def _ended(sentence: str) -> str:
-    return sentence if sentence.endswith((".", "?", "!")) else f"{sentence}."
 
 
 # --- the time ------------------------------------------------------------------------------------------
@@ -127,7 +123,7 @@ def reach(public: str, paths: Mapping[str, str]) -> Iterator[Finding]:
         try:
             status = knock(public, path)
         except ProviderError as problem:
-            said = f"{public}{path} cannot be reached from here: {_ended(str(problem))}"
+            said = f"{public}{path} cannot be reached from here: {ended(str(problem))}"
             yield Finding("webhooks", State.WRONG, said)
             continue
         if status == 401:

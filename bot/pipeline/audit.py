@@ -171,7 +171,8 @@ def _decisions(ctx: Context, job: Job) -> list[dict[str, Any]]:
         found.append(
             {"at": at, "until": at, "person": permit.person, "did": did, "pictures": None, "usd": usd}
         )
-    return sorted(found, key=lambda decision: str(decision["at"]))
+    # An agreement lets something begin at the same moment, and is told before it.
+    return sorted(found, key=lambda decision: (str(decision["at"]), decision["usd"] is None))
 
 
 MADE, NOT_SENT = "made", "not_sent"

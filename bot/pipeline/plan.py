@@ -219,6 +219,11 @@ def window_of(lane: Lane, cards: Sequence[ModelCard], quote: LaneQuote) -> int:
     return int(max((card.window for card in cards), default=timedelta(0)).total_seconds())
 
 
+def _or(ways: Sequence[str]) -> str:
+    """`a`, `a or b`, `a, b or c`."""
+    return f"{', '.join(ways[:-1])} or {ways[-1]}" if len(ways) > 1 else ways[0]
+
+
 def keep_budget(plan: Plan, spec: JobSpec, policy: Policy) -> None:
     """Raises BudgetError if the job may come to more than its budget or the operator's, rushed or not."""
     caps = [cap for cap in (spec.budget_usd, policy.budget_usd) if cap is not None]
@@ -232,8 +237,11 @@ def keep_budget(plan: Plan, spec: JobSpec, policy: Policy) -> None:
         )
     if quote.high > cap:
         cheaper = plan.quotes.get(Lane.BATCH) if plan.lane is Lane.LIVE or plan.rushed else None
-        hint = "; the batch lane would keep it" if cheaper and cheaper.high <= cap else ""
+        ways = ["a lower quality or a cheaper model", "fewer rows"]
+        ways += ["a higher budget"] if policy.budget_usd is None or cap < policy.budget_usd else []
+        if cheaper and cheaper.high <= cap:
+            ways = ["the batch lane"]
         raise BudgetError(
             f"{count(plan.to_generate, 'picture')} may cost {money(quote.high)}, "
-            f"{money(quote.high - cap)} over the budget of {money(cap)}{hint}"
+            f"{money(quote.high - cap)} over the budget of {money(cap)}; {_or(ways)} would keep within it"
         )

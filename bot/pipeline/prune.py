@@ -230,8 +230,8 @@ def _make_room(ctx: Context, keep: Keep, budget: int, now: datetime, freed: Free
     over = int(kept[0]) if kept else 0
     if last is None or now - last[1] >= MEASURED:
         over = max(0, used(ctx) - budget)
+        ctx.shelf.remember(MEMO, "over", over, now)  # first: killed in between, it is measured again
         ctx.shelf.remember(MEMO, "measured", None, now)
-        ctx.shelf.remember(MEMO, "over", over, now)
         if not over:
             _close(ctx, now)
     if not over or freed.files >= MOST:

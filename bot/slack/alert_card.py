@@ -38,6 +38,8 @@ class Standing:
     mute: Mute | None
     now: datetime
     can_pause: bool = False
+    page: str = PAGE
+    """Where its rule has a section."""
 
 
 def message(incident: Incident, standing: Standing, picture: str | None = None) -> Message:
@@ -82,8 +84,15 @@ def _small_print(incident: Incident, standing: Standing) -> list[str]:
             f"From {w.when(incident.opened_at, standing.now)} to {w.when(incident.closed_at, standing.now)}"
         )
     elif incident.rule in list(Rule):
-        lines.append(f"More: `{PAGE}`, “{HEADINGS[Rule(incident.rule)]}”")
+        lines.append(f"More: {_section(standing.page, HEADINGS[Rule(incident.rule)])}")
     return lines
+
+
+def _section(page: str, heading: str) -> str:
+    """Where to read on: a link where the page has an address, else its name."""
+    if not page.startswith("https://"):
+        return f"`{page}`, “{heading}”"
+    return f"<{page}#{heading.lower().replace(' ', '-')}|{heading}>"
 
 
 def _buttons(incident: Incident, standing: Standing) -> list[Block]:

@@ -72,7 +72,8 @@ def _tell(
 
 def _standing(desk: Desk, incident: Incident, mute: Mute | None) -> Standing:
     job = desk.ctx.queries.job(incident.job_id) if incident.job_id else None
-    return Standing(job, mute, desk.now, can_pause=job is not None and job.state is JobState.RUNNING)
+    running = job is not None and job.state is JobState.RUNNING
+    return Standing(job, mute, desk.now, can_pause=running, page=desk.ctx.policy.rules.page)
 
 
 def _picture(

@@ -120,10 +120,13 @@ def costs(ctx: Context, asked: Costs, who: Asked, where: Where, now: datetime) -
         b.header(f"Cost in {month} (UTC)"),
         b.section(f"*{who.name}*\n{b.escaped(_capital(spent_line(report.total)))}"),
     ]
-    body += [
-        b.section(f"*{b.escaped(name)}*\n{_capital(spent_line(spent))}")
-        for name, spent in report.models[:MODELS]
-    ]
+    if len(report.models) == 1:
+        body.append(b.context(f"All with {b.escaped(report.models[0][0])}."))
+    else:
+        body += [
+            b.section(f"*{b.escaped(name)}*\n{_capital(spent_line(spent))}")
+            for name, spent in report.models[:MODELS]
+        ]
     if len(report.models) > MODELS:
         body.append(b.context(f"… and {count(len(report.models) - MODELS, 'more model')}"))
     if who.titles and report.jobs > 1 and report.dearest:

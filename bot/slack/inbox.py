@@ -36,6 +36,7 @@ from bot.slack.replies import reply
 from bot.slack.telling import Desk
 from bot.slack.wire import Gone, Later, SlackTrouble, wire_of
 from bot.tracing import doing
+from bot.watch.words import ended
 from storage.records import InboxEntry, Thread
 from storage.reusing import Place
 from storage.states import JobState
@@ -123,7 +124,9 @@ def _apologise(desk: Desk, entry: InboxEntry, problem: Exception) -> bool:
         case Sorry():
             said = problem.said
         case CannotCreateError():
-            said = reach.sentences("I cannot make a batch of this yet.", problem.problems)
+            said = reach.sentences(
+                "I cannot make a batch of this yet.", [ended(said) for said in problem.problems]
+            )
         case _:
             said = reach.sentence(str(problem))
     if entry.kind == FORM and "draft" in entry.payload:

@@ -187,7 +187,8 @@ def bad_rows(bad: Sequence[Row], total: int) -> str:
     lines = [f"line {row.line}: {b.cut(row.problem or '', 200)}" for row in bad[:SHOWN_BAD_ROWS]]
     if total > len(lines):
         lines.append(f"… and {total - len(lines):,} more")
-    advice = "Correct them in the sheet and hand it in again, or start without them."
+    one = "Correct it in the sheet and hand that in again, or start without it."
+    advice = one if total == 1 else "Correct them in the sheet and hand it in again, or start without them."
     return "\n".join([f"{count(total, 'row')} cannot be used:", *lines, advice])
 
 

@@ -37,7 +37,7 @@ DOES = {
     Right.START: "start or change batches",
     Right.SPEND: "agree to spending above the limit",
     Right.APPROVE: "review pictures here",
-    Right.ADMIN: "change presets and what belongs to others",
+    Right.ADMIN: "change budgets, digests, presets and what belongs to others",
 }
 
 ELSEWHERE = (

@@ -124,6 +124,8 @@ class AlertRules:
     """Less free space than this is an alert; less than a fifth of it, an urgent one."""
     off: tuple[str, ...] = ()
     """Rules that are switched off, by name."""
+    page: str = PAGE
+    """Where people find what to do, rule by rule: a file, or an address (https://) that alerts link to."""
     examples: int = 3
     """Rows named for each reason."""
     reasons: int = 4

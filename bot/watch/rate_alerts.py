@@ -94,7 +94,7 @@ def _by_reason(facts: JobFacts) -> Bars | None:
     tally = facts.tally
     return Bars(
         f"{facts.title}: what went wrong",
-        f"{tally.stored:,} of {count(tally.settled, 'picture')} came out; the others, by reason",
+        f"When seen: {tally.stored:,} of {count(tally.settled, 'picture')} came out; the others, by reason",
         tuple((advice(group.kind).short, float(group.count)) for group in groups[:6]),
         line=0.0,
     )
@@ -195,8 +195,8 @@ def _cause(found: Refusals) -> tuple[str, ...]:
         lift = found.lift
         rest = percent(lift.rest_refused / lift.rest_of) if lift.rest_of else "none"
         return (
-            f"What lifts it: {lift.column} = “{lift.value[:60]}” was refused {lift.refused:,} of {lift.of:,} "
-            f"times, all other rows {lift.rest_refused:,} of {lift.rest_of:,} ({rest}).",
+            f"What they share: {lift.column} = “{lift.value[:60]}” was refused {lift.refused:,} of "
+            f"{lift.of:,} times, all other rows {lift.rest_refused:,} of {lift.rest_of:,} ({rest}).",
         )
     if found.template:
         others = (
@@ -204,7 +204,7 @@ def _cause(found: Refusals) -> tuple[str, ...]:
             if found.other_templates is not None
             else ""
         )
-        return (f"No value of the sheet lifts it, so look at the template: “{found.template}”.{others}",)
+        return (f"No column of the sheet explains it, so look at the template: “{found.template}”.{others}",)
     return ()
 
 

@@ -50,6 +50,10 @@ def _read(name: str, value: Any, usual: Any) -> Any:
             if not isinstance(value, list) or not all(isinstance(entry, str) for entry in value):
                 raise ValueError(f"{name} is “{value}”; write a list of names, such as [“overdue”]")
             return tuple(value)
+        case str():
+            if not isinstance(value, str) or not value:
+                raise ValueError(f"{name} is “{value}”; write words in quotes")
+            return value
         case int():
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:
                 raise ValueError(f"{name} is “{value}”; write a whole number from 1 on")

@@ -15,15 +15,21 @@ def measure_lines(found: Measure) -> list[str]:
 
 
 def _success(found: Measure) -> str:
-    """“98.4% of 1,250 pictures came out, 1.2% were refused; 0.06 retries a picture.”"""
+    """“98.4% of 1,250 pictures came out. Of 1,100 that were sent 1.2% were refused; 66 retries.”
+
+    What was sent is told where it is not all of them, so that shares of different numbers do not mix.
+    """
     if found.success_rate is None:
         return "Nothing has come to its end yet."
     said = f"{percent(found.success_rate)} of {count(found.settled, 'picture')} came out"
-    if found.refusal_rate:
-        said += f", {percent(found.refusal_rate)} were refused"
-    if found.retries_each is not None:
-        said += f"; {f'{found.retries_each:.2f}'.rstrip('0').rstrip('.')} retries a picture"
-    return f"{said}."
+    if not found.asked:
+        return f"{said}."
+    refused = f"{percent(found.refusal_rate)} were refused" if found.refusal_rate else "none was refused"
+    if found.asked != found.settled:
+        refused = f"of {found.asked:,} that were sent {refused}"
+    again = max(0, found.sends - found.asked)
+    retries = count(again, "retry", "retries") if again else "no retries"
+    return f"{said}. {refused[:1].upper()}{refused[1:]}; {retries}."
 
 
 def _reviewed(found: Measure) -> str:

@@ -73,6 +73,11 @@ def count(number: int, one: str, many: str = "") -> str:
     return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
+def ended(sentence: str) -> str:
+    """With a full stop, where nothing ends it yet."""
+    return sentence if sentence.endswith((".", "?", "!", "”", "…")) else f"{sentence}."
+
+
 def listed(words: list[str]) -> str:
     """`a`, `a and b`, `a, b and c`."""
     if len(words) < 2:

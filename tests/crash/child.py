@@ -94,6 +94,18 @@ def instrument(effects: Effects) -> None:
     httpx.Client.send = counted_send  # type: ignore[method-assign]
 
 
+def count_deletes(effects: Effects) -> None:
+    """A file that goes counts, too. Only ever called in a child of its own."""
+    delete = FolderBlobs.delete
+
+    def counted_delete(self: FolderBlobs, key: str) -> None:
+        effects("before delete")
+        delete(self, key)
+        effects("after delete")
+
+    FolderBlobs.delete = counted_delete  # type: ignore[method-assign]
+
+
 def run(
     folder: str,
     vendor: tuple[str, str, str] | None,

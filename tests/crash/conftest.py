@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import multiprocessing
-from collections.abc import Callable
+import signal
+from collections.abc import Callable, Iterator, Sequence
 from multiprocessing.context import ForkServerContext
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -28,3 +31,23 @@ def live_and_die(context: Any, target: Callable[..., None], *arguments: Any) -> 
         process.join()
         raise AssertionError("a child hung")
     return int(process.exitcode)
+
+
+def killed_everywhere(
+    context: Any, target: Callable[..., None], answer: Path, begin: Callable[[int], Sequence[Any]]
+) -> Iterator[tuple[int, dict[str, Any], bool]]:
+    """Let a child live until it is killed at its first effect, its second and so on, and once more to its
+    end each time; the last one is not killed. Yields the number of the effect, what was found in the end,
+    and whether it was killed.
+
+    `begin` gives the arguments for each effect, behind which come the number (None: live on) and `answer`.
+    """
+    code, point = -1, 0
+    while code != 0:
+        point += 1
+        arguments = begin(point)
+        code = live_and_die(context, target, *arguments, point, str(answer))
+        if code != 0:
+            assert code == -signal.SIGKILL
+            assert live_and_die(context, target, *arguments, None, str(answer)) == 0
+        yield point, json.loads(answer.read_text()), code != 0

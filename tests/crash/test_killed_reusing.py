@@ -22,11 +22,10 @@ from bot.pipeline.rounds import STAGES
 from bot.pipeline.start import start
 from bot.policy import Keep
 from bot.runtime import Context, now
-from storage.blobs import FolderBlobs
 from storage.records import Job
 from storage.reviews import Pick
 from storage.states import JobState, ReviewEvent
-from tests.crash.child import Effects, instrument
+from tests.crash.child import Effects, count_deletes, instrument
 from tests.crash.conftest import live_and_die
 from tests.parts import QUICK, TestClock, make_context, planned, run_to_end, sheet, started
 
@@ -70,14 +69,7 @@ def live(folder: str, job_id: str, deed: str, die_at: int | None, answer: str) -
     """One process's life."""
     effects = Effects(die_at)
     instrument(effects)
-    delete = FolderBlobs.delete
-
-    def counted_delete(self: FolderBlobs, key: str) -> None:
-        effects("before delete")
-        delete(self, key)
-        effects("after delete")
-
-    FolderBlobs.delete = counted_delete  # type: ignore[method-assign]  # a child of its own
+    count_deletes(effects)
     with make_context(Path(folder), policy=POLICY, clock=TestClock(now())) as ctx:
         job = ctx.queries.job(job_id)
         assert job is not None

@@ -136,7 +136,7 @@ def test_what_is_shown_of_pictures_and_money_is_what_the_ledger_says(stage: Stag
         found = stage.prometheus.now(expression)
         return float(found[0]["value"][1]) if found else 0.0
 
-    until("the last scrape", lambda: value(shown["this month (UTC)"]) == pytest.approx(spent))
+    until("the last scrape", lambda: value(shown["this month"]) == pytest.approx(spent))
     assert made > 10
     assert value('sum(imgbatch_answers_total{outcome="made"})') == made
     # Where a scrape took too long, increase() misses what a new series began with.

@@ -52,8 +52,8 @@ def test_an_audit_says_whose_word_the_money_is_and_who_decided(tmp_path: Path) -
         said = [line.split(" UTC ")[1] for line in decision_lines(found)]
         approved = found["stored"]
         assert said == [
-            "U1 started it",
             "U2 agreed to its cost of up to $0.4000",
+            "U1 started it",
             f"U3 approved {approved} pictures",
         ]
         assert (

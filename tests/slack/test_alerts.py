@@ -178,3 +178,12 @@ def test_a_running_batch_is_paused_from_its_alert(home: House) -> None:
     announce_only(home)
     assert home.job().state is JobState.PAUSED
     assert buttons(in_thread(home)[0]) == [ACKNOWLEDGE, MUTE]
+
+
+def test_where_the_page_has_an_address_the_alert_links_to_its_section(home: House) -> None:
+    rules = replace(QUICK.rules, page="https://wiki.example/operating")
+    home = replace(home, ctx=replace(home.ctx, policy=replace(QUICK, rules=rules)))
+    failing(home, 4)
+    (one,) = above(home)
+    link = "<https://wiki.example/operating#too-few-pictures-come-out|Too few pictures come out>"
+    assert f"More: {link}" in words(one)

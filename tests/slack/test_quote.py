@@ -138,7 +138,7 @@ def test_the_card_offers_both_lanes_and_says_what_duplicates_save(priced: House)
     assert re.fullmatch(r"By (\w{3} )?\d\d:[03]0, \$0\.\d\d(–0\.\d\d)?, saves \d\d%", said["job_start"])
     assert re.search(r"2 of them duplicates: copied, not paid again \(\$0\.\d+ saved\)", words(card))
     assert "1 row cannot be used" in words(card)
-    assert "hand it in again, or start without them" in words(card)
+    assert "hand that in again, or start without it" in words(card)
 
 
 def test_the_other_lane_can_be_chosen_with_its_button(priced: House) -> None:

@@ -59,9 +59,17 @@ def test_stats_leave_out_what_nobody_knows() -> None:
         windows=2, window_shares=1.5, cost_usd=Decimal("19.60"),
     )  # fmt: skip
     assert measure_lines(week) == [
-        "98.0% of 500 pictures came out, 1.2% were refused; 0.06 retries a picture.",
+        "98.0% of 500 pictures came out. 1.2% were refused; 30 retries.",
         "80.0% of the 100 reviewed were approved, 3 flagged by the quality gate.",
         "Jobs took 75% of the promised time, 1 of 2 longer than that.",
         "$0.04 a picture, $0.25 for each that was approved.",
     ]
     assert stats_json({"a/one": Measure(stored=1, unpriced=1)})[0]["usd"] is None
+
+
+def test_shares_of_different_numbers_are_told_apart() -> None:
+    assert measure_lines(Measure(stored=22, refused=1, duplicates=3, sends=21))[0] == (
+        "95.6% of 23 pictures came out. Of 20 that were sent 5.0% were refused; 1 retry."
+    )
+    assert measure_lines(Measure(stored=900, sends=900))[0].endswith("None was refused; no retries.")
+    assert measure_lines(Measure(stored=2, duplicates=2))[0] == "100.0% of 2 pictures came out."

@@ -41,7 +41,7 @@ class TestRefusals:
         (alert,) = found(Tally(1000, stored=80, refused=20, in_flight=900), refusals=LIFT)
         assert alert.key == REFUSED
         assert alert.headline == "Shoes: content rules refused 20 pictures of 100 (20.0%, alert over 5%)"
-        assert alert.details[0].startswith("What lifts it: colour = “nude”")
+        assert alert.details[0].startswith("What they share: colour = “nude”")
         assert alert.details[1] == "80 of 100 pictures so far came out (80.0%, alert under 95%)."
         assert alert.details[2].startswith("If it goes on like this, 200 of 1,000")
         assert alert.chart is not None
@@ -64,7 +64,7 @@ class TestRefusals:
         assert keys(tally, REFUSED) == [REFUSED]
         (alert,) = found(tally, RATE, refusals=LIFT)
         assert alert.key == RATE
-        assert alert.details[0].startswith("What lifts it")
+        assert alert.details[0].startswith("What they share")
         assert alert.chart is not None
         assert alert.chart.title == "Shoes: refused by colour"
         assert "“nude”" in alert.what_to_do[0]

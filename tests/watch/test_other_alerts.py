@@ -94,7 +94,7 @@ class TestLift:
         )
         alert = next(a for a in job_alerts(facts, START) if a.rule is Rule.REFUSALS)
         assert alert.details[0] == (
-            "What lifts it: colour = “nude” was refused 18 of 20 times, all other rows 2 of 180 (1.1%)."
+            "What they share: colour = “nude” was refused 18 of 20 times, all other rows 2 of 180 (1.1%)."
         )
         assert "“nude”" in alert.what_to_do[0]
         assert alert.chart is not None
@@ -263,10 +263,14 @@ class TestHouse:
 class TestRules:
     def test_a_file_changes_single_rules(self, tmp_path: Path) -> None:
         file = tmp_path / "alerts.toml"
-        file.write_text('success_alert = 0.9\nfast_window = "30min"\noff = ["overdue"]\nhistory = 5\n')
+        page = "https://wiki.example/operating"
+        file.write_text(
+            f'success_alert = 0.9\nfast_window = "30min"\noff = ["overdue"]\nhistory = 5\npage = "{page}"\n'
+        )
+        half = timedelta(minutes=30)
         found = rule_file.load(file, RULES)
         assert found == replace(
-            RULES, success_alert=0.9, fast_window=timedelta(minutes=30), off=("overdue",), history=5
+            RULES, success_alert=0.9, fast_window=half, off=("overdue",), history=5, page=page
         )
 
     @pytest.mark.parametrize(
@@ -279,6 +283,7 @@ class TestRules:
             ("minimum_sample = 0", "whole number from 1"),
             ("cost_drift = -1", "a number above 0"),
             ('off = "overdue"', "write a list"),
+            ("page = 3", "write words in quotes"),
             ("=", "not valid TOML"),
         ],
     )
