@@ -76,10 +76,11 @@ class Kept(BatchSpanProcessor):
         if span.context is None:
             return False
         live = (span.attributes or {}).get(f"{OURS}.lane") == Lane.LIVE
-        one_of_many = live or span.kind is SpanKind.CLIENT
+        if not (live or span.kind is SpanKind.CLIENT):
+            return True  # there are not many
         with self._lock:
             told = self._told.pop(span.context.trace_id, 0)
-            room = told < MOST_SPANS or not one_of_many or span.status.status_code is StatusCode.ERROR
+            room = told < MOST_SPANS or span.status.status_code is StatusCode.ERROR
             self._told[span.context.trace_id] = told + room
             if len(self._told) > TRACES_REMEMBERED:
                 self._told.popitem(last=False)
