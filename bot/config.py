@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import time
 from decimal import Decimal
@@ -298,12 +298,18 @@ def amounts(value: str) -> Mapping[str, Decimal]:
     return found
 
 
+OTHER_NAMES = frozenset({"IMGBATCH_CONFIG", "IMGBATCH_LIVE"})
+"""Variables of ours that are no settings: where the settings are, and that tests may use real keys."""
+
+
 @dataclass(frozen=True, slots=True)
 class Loaded:
     """Settings, and where each value that is not a default came from."""
 
     settings: Settings
     origins: Mapping[str, str]
+    unknown: Sequence[tuple[str, str]] = ()
+    """Variables that begin like ours and are none, each with where it stands."""
 
     def lines(self) -> list[tuple[str, str, str, str]]:
         """(name, value with secrets masked, origin, meaning) for each setting."""
@@ -341,8 +347,15 @@ def load(environ: Mapping[str, str] | None = None, folder: Path | None = None) -
             if value not in (None, ""):
                 values[setting], origins[setting] = value, origin
                 break
+    known = {setting.upper() for setting in Settings.model_fields} | OTHER_NAMES
+    unknown = [
+        (name, origin)
+        for origin, source in sources[:2]
+        for name in sorted(source)
+        if name.startswith("IMGBATCH_") and name not in known
+    ]
     try:
-        return Loaded(Settings(**values), origins)
+        return Loaded(Settings(**values), origins, unknown)
     except ValidationError as problem:
         first = problem.errors()[0]
         field = str(first["loc"][0])

@@ -34,9 +34,12 @@ log = logging.getLogger(__name__)
 
 def serve_forever() -> int:
     """Run until SIGINT or SIGTERM. Exit status 0; raises SettingsError when Slack is not set up."""
-    settings = load().settings
+    loaded = load()
+    settings = loaded.settings
     logs.set_up(settings)
     logs.take_over()
+    for name, origin in loaded.unknown:
+        log.warning("%s (%s) is not a setting and does nothing; `imgbatch doctor` says more", name, origin)
     stop = threading.Event()
 
     def told(_number: int, _frame: FrameType | None) -> None:

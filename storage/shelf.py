@@ -79,6 +79,14 @@ class Shelf(People):
         query = select(SCHEDULE).where(SCHEDULE.c.team == team, SCHEDULE.c.state != ScheduleState.ENDED)
         return self._all(Schedule, query.order_by(SCHEDULE.c.next_at, SCHEDULE.c.id))
 
+    def everywhere(self) -> tuple[Sequence[Preset], Sequence[Schedule]]:
+        """The presets, and the schedules that have not ended, of every workspace."""
+        lasting = select(SCHEDULE).where(SCHEDULE.c.state != ScheduleState.ENDED)
+        return (
+            self._all(Preset, select(PRESET).order_by(PRESET.c.name, PRESET.c.channel)),
+            self._all(Schedule, lasting.order_by(SCHEDULE.c.id)),
+        )
+
     def due_schedules(self, now: datetime) -> Sequence[Schedule]:
         query = select(SCHEDULE).where(SCHEDULE.c.state == ScheduleState.ACTIVE, SCHEDULE.c.next_at <= now)
         return self._all(Schedule, query.order_by(SCHEDULE.c.next_at, SCHEDULE.c.id))

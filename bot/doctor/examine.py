@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
@@ -14,8 +15,10 @@ from rich.table import Table
 from bot.config import Loaded, Settings, load
 from bot.doctor.finding import Check, Finding, State
 from bot.doctor.house import data, database, disk, fonts
+from bot.doctor.models import saved_models
 from bot.doctor.outside import clock, providers, webhooks
 from bot.doctor.slack import slack
+from bot.doctor.traces import traces
 from bot.logs import secrets_of
 from bot.terminal import print_json
 from providers.wire.errors import hide
@@ -27,14 +30,25 @@ SYMBOLS = {
     State.WRONG: "[red]!![/]",
 }
 
-CHECKS: Sequence[Check] = (data, database, disk, fonts, clock, providers, webhooks, slack)
+CHECKS: Sequence[Check] = (
+    data,
+    database,
+    disk,
+    fonts,
+    clock,
+    providers,
+    saved_models,
+    webhooks,
+    slack,
+    traces,
+)
 """In the order they are told."""
 
 
 def examine(as_json: bool) -> int:
     """Look at everything. Exit status 1 when something is wrong, 0 else; warnings are not wrong."""
     loaded = load()
-    findings = look(loaded.settings)
+    findings = [*unknown_names(loaded), *look(loaded.settings)]
     wrong = any(finding.state is State.WRONG for finding in findings)
     settings = _settings(loaded)
     if as_json:
@@ -43,6 +57,19 @@ def examine(as_json: bool) -> int:
     else:
         _print(settings, findings)
     return 1 if wrong else 0
+
+
+def unknown_names(loaded: Loaded) -> list[Finding]:
+    """Variables that look like ours and are none: a limit that is written wrongly limits nothing."""
+    ours = "IMGBATCH_"
+    names = [name.upper().removeprefix(ours) for name in Settings.model_fields]
+    found = []
+    for name, origin in loaded.unknown:
+        close = difflib.get_close_matches(name.removeprefix(ours), names, n=1, cutoff=0.7)
+        hint = f"did you mean {ours}{close[0]}?" if close else "docs/operating.md lists them."
+        said = f"{name} ({origin}) is not a setting and does nothing; {hint}"
+        found.append(Finding("settings", State.WARNING, said))
+    return found
 
 
 def _settings(loaded: Loaded) -> list[dict[str, str]]:
@@ -79,6 +106,19 @@ def _print(settings: Sequence[Mapping[str, str]], findings: Sequence[Finding]) -
     console.print(Padding(rest, (0, 0, 1, 3), expand=False))
     for finding in findings:
         console.print(_hanging(SYMBOLS[finding.state], f"{finding.about}: {finding.sentence}"))
+    console.print(f"\n{escape(verdict(findings))}")
+
+
+def verdict(findings: Sequence[Finding]) -> str:
+    """“To be mended (!!): Slack. To be looked at (??): disk, clock.”"""
+    wrong, odd = (
+        list(dict.fromkeys(one.about for one in findings if one.state is state))
+        for state in (State.WRONG, State.WARNING)
+    )
+    said = [f"To be mended (!!): {', '.join(wrong)}." if wrong else "Nothing is wrong."]
+    if odd:
+        said.append(f"To be looked at (??): {', '.join(odd)}.")
+    return " ".join(said)
 
 
 def _hanging(mark: str, text: str) -> Table:

@@ -13,7 +13,7 @@ from bot.doctor.finding import Finding, State
 from bot.runtime import now
 from bot.watch.words import duration, ended
 from providers import registry
-from providers.base import Provider, ProviderError
+from providers.base import Provider, ProviderError, Refused, TellOperator
 from providers.wire.asking import Asked, ask_time, knock
 
 APART = timedelta(seconds=30)
@@ -46,14 +46,28 @@ def _provider(name: str, provider: Provider) -> Iterator[Finding]:
     try:
         yield Finding(name, State.GOOD, ended(provider.check()))
     except ProviderError as problem:
-        yield Finding(name, State.WRONG, ended(str(problem)))
+        yield Finding(name, State.WRONG, f"{ended(str(problem))}{_where_to_look(name, problem)}")
     finally:
         provider.close()
     today = now().date()
+    if provider.models and all(card.retired(today) for card in provider.models.values()):
+        said = "All its models known here were shut down; upgrade, or enter others (IMGBATCH_CATALOGUE)."
+        yield Finding(name, State.WRONG, said)
     for card in provider.models.values():
         if card.retiring(today):
             follows = f" {card.successor} follows it." if card.successor else ""
             yield Finding(name, State.WARNING, f"{card.id} will be shut down on {card.shutdown}.{follows}")
+
+
+def _where_to_look(name: str, problem: ProviderError) -> str:
+    """Which setting it is about: the key where the vendor turned us away, else address and network."""
+    entry = next((one for one in registry.ENTRIES if one.name == name), None)
+    if entry is None:
+        return ""
+    if isinstance(problem, TellOperator | Refused) and entry.key_variable:
+        return f" Its key is {entry.key_variable}: put it right, or take it away."
+    variable = entry.base_url_variable
+    return f" Look at the network{f', and at {variable} if it is set' if variable else ''}."
 
 
 # --- the time ------------------------------------------------------------------------------------------

@@ -72,14 +72,17 @@ Json = Mapping[str, Any]
 def slack(settings: Settings) -> Iterator[Finding]:
     """Nothing is posted, and no connection stays open."""
     if settings.slack_bot_token is None:
-        said = "SLACK_BOT_TOKEN is not set; `serve` needs it, `run` does not."
+        said = "SLACK_BOT_TOKEN is not set; `serve` needs it (docs/slack.md), `run` does not."
         yield Finding("Slack", State.MISSING, said)
         return
     client = _client(settings, settings.slack_bot_token.get_secret_value())
     try:
         answer = client.auth_test()
     except (SlackApiError, OSError) as problem:
-        yield Finding("Slack", State.WRONG, f"The bot token does not work: {_words(problem)}.")
+        said = f"The bot token does not work: {_words(problem)}.{_copy_again(settings, problem)}"
+        yield Finding("Slack", State.WRONG, said)
+        if isinstance(problem, SlackApiError):  # it answers, so that the other token can be tried
+            yield from _app_token(settings)
         return
     yield Finding("Slack", State.GOOD, f"The bot is {answer['user']} in {answer['team']}.")
     yield from _scopes(answer)
@@ -97,6 +100,19 @@ def _words(problem: SlackApiError | OSError) -> str:
     if isinstance(problem, SlackApiError):
         return str(problem.response["error"])
     return f"Slack cannot be reached ({type(problem).__name__})"
+
+
+def _copy_again(settings: Settings, problem: SlackApiError | OSError) -> str:
+    """What to do about a bot token that Slack does not take."""
+    if not isinstance(problem, SlackApiError):
+        return " Look at the network, and at SLACK_API_URL if it is set."
+    token = settings.slack_bot_token.get_secret_value() if settings.slack_bot_token else ""
+    if token.startswith("xapp-"):
+        return " It is an app-level token (xapp-), which belongs into SLACK_APP_TOKEN."
+    return (
+        " Copy the Bot User OAuth Token (xoxb-) from the app's page “OAuth & Permissions” into "
+        "SLACK_BOT_TOKEN again; if there is none, install the app into the workspace."
+    )
 
 
 def _scopes(answer: SlackResponse) -> Iterator[Finding]:
@@ -131,7 +147,10 @@ def _header(answer: SlackResponse, name: str) -> str:
 def _app_token(settings: Settings) -> Iterator[Finding]:
     if settings.slack_app_token is None:
         if settings.slack_signing_secret is None:
-            said = "Neither SLACK_APP_TOKEN nor SLACK_SIGNING_SECRET is set; one is needed."
+            said = (
+                "Neither SLACK_APP_TOKEN (for Socket Mode) nor SLACK_SIGNING_SECRET (for HTTP) is set; one "
+                "is needed. docs/slack.md says where they come from."
+            )
             yield Finding("Slack", State.WRONG, said)
         else:
             said = (
@@ -143,7 +162,10 @@ def _app_token(settings: Settings) -> Iterator[Finding]:
     try:
         _client(settings, token).apps_connections_open(app_token=token)
     except (SlackApiError, OSError) as problem:
-        said = f"The app token does not work: {_words(problem)}. It needs the scope connections:write."
+        said = (
+            f"The app token does not work: {_words(problem)}. Generate one (xapp-) with the scope "
+            "connections:write under “Basic Information”, “App-Level Tokens”, for SLACK_APP_TOKEN."
+        )
         yield Finding("Slack", State.WRONG, said)
     else:
         yield Finding("Slack", State.GOOD, "The app token opens Socket Mode.")

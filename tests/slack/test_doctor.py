@@ -28,9 +28,11 @@ from bot.doctor import house, outside
 from bot.doctor.examine import CHECKS, look
 from bot.doctor.finding import Check, Finding, State
 from bot.doctor.house import data, database, disk, fonts
+from bot.doctor.models import saved_models
 from bot.doctor.outside import clock, providers, reach, webhooks
 from bot.doctor.slack import EVENTS, NEEDED_SCOPES, SCOPES, drift
 from bot.doctor.slack import slack as look_at_slack
+from bot.doctor.traces import traces
 from bot.health import LEAST_FREE_BYTES
 from bot.hooks import Hooks
 from bot.web import make_site, serving
@@ -102,7 +104,7 @@ def test_a_slack_that_cannot_be_reached(tmp_path: Path) -> None:
 def test_without_a_token_slack_is_missing_and_without_a_way_in_it_is_wrong(slack: Workspace) -> None:
     assert states(found(look_at_slack, Settings())) == {State.MISSING}
     no_way = found(look_at_slack, at(slack, slack_app_token=None))
-    assert "Neither SLACK_APP_TOKEN nor SLACK_SIGNING_SECRET" in said(no_way)
+    assert "Neither SLACK_APP_TOKEN (for Socket Mode) nor SLACK_SIGNING_SECRET" in said(no_way)
     assert State.WRONG in states(no_way)
 
 
@@ -394,4 +396,15 @@ def test_no_secret_is_said_even_where_a_server_repeats_it(tmp_path: Path) -> Non
 
 
 def test_every_check_is_asked() -> None:
-    assert set(CHECKS) == {data, database, disk, fonts, clock, providers, webhooks, look_at_slack}
+    assert set(CHECKS) == {
+        data,
+        database,
+        disk,
+        fonts,
+        clock,
+        providers,
+        saved_models,
+        webhooks,
+        look_at_slack,
+        traces,
+    }
