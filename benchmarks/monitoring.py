@@ -247,7 +247,7 @@ def main(minutes: float) -> None:
             play(folder, minutes)
         finally:
             if limited.returncode == 0:
-                subprocess.run(["umount", name], check=True)
+                subprocess.run(["umount", "--lazy", name], check=True)
 
 
 def play(folder: Path, minutes: float) -> None:

@@ -76,10 +76,11 @@ class Kept(BatchSpanProcessor):
         if span.context is None:
             return False
         live = (span.attributes or {}).get(f"{OURS}.lane") == Lane.LIVE
-        one_of_many = live or span.kind is SpanKind.CLIENT
+        if not (live or span.kind is SpanKind.CLIENT):
+            return True  # there are not many
         with self._lock:
             told = self._told.pop(span.context.trace_id, 0)
-            room = told < MOST_SPANS or not one_of_many or span.status.status_code is StatusCode.ERROR
+            room = told < MOST_SPANS or span.status.status_code is StatusCode.ERROR
             self._told[span.context.trace_id] = told + room
             if len(self._told) > TRACES_REMEMBERED:
                 self._told.popitem(last=False)
@@ -93,8 +94,7 @@ class Clean(SpanExporter):
         self._exporter = exporter
         self._secrets = tuple(secrets)
         self._failing = False
-        self._reasons = _Reasons()
-        logging.getLogger(SOURCE).addFilter(self._reasons)
+        self._reasons = Reasons().__enter__()
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         result = self._exporter.export([self._clean(span) for span in spans])
@@ -108,7 +108,7 @@ class Clean(SpanExporter):
 
     def shutdown(self) -> None:
         self._exporter.shutdown()
-        logging.getLogger(SOURCE).removeFilter(self._reasons)
+        self._reasons.__exit__()
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
         return self._exporter.force_flush(timeout_millis)
@@ -138,11 +138,20 @@ class Clean(SpanExporter):
         return hide(value, self._secrets) if isinstance(value, str) else value
 
 
-class _Reasons(logging.Filter):
-    """Keeps the package's lines out of the log, one for each try and batch, and the last words for ours."""
+class Reasons(logging.Filter):
+    """Keeps the package's lines out of the log, one for each try and batch, and why it was for ours."""
 
     last = ""
 
+    def __enter__(self) -> Reasons:
+        logging.getLogger(SOURCE).addFilter(self)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        logging.getLogger(SOURCE).removeFilter(self)
+
     def filter(self, record: logging.LogRecord) -> bool:
-        self.last = record.getMessage()
+        # The last line of several tries says only that there were enough of them.
+        if not self.last or "due to timeout" not in record.getMessage():
+            self.last = record.getMessage()
         return False

@@ -25,6 +25,7 @@ from opentelemetry.instrumentation.httpx import HTTPXClientInstrumentor
 from opentelemetry.propagators.composite import CompositePropagator
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SpanExportResult
 from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
 from opentelemetry.sdk.trace.sampling import Decision
 from opentelemetry.trace import (
@@ -40,7 +41,7 @@ from opentelemetry.trace import (
 
 from bot.config import Settings
 from bot.logs import about, known, secrets_of
-from bot.span_delivery import IDLE, OURS, Clean, Kept
+from bot.span_delivery import IDLE, OURS, Clean, Kept, Reasons
 from bot.tracing import IDS, Fact
 from providers.base import Lane
 
@@ -51,6 +52,9 @@ NUMBERS = frozenset({"row", "item", "inbox"})
 
 SHUTDOWN_SECONDS = 3.0
 """How long the last spans may take at the end: a container is killed ten seconds after it is told to stop."""
+
+REACH_SECONDS = 5
+"""How long the doctor waits for the collector."""
 
 STABLE_NAMES = "OTEL_SEMCONV_STABILITY_OPT_IN"
 """Without “http” in it the httpx package writes the names of 2022."""
@@ -235,6 +239,20 @@ class Spans:
         sampled = self._provider.sampler.should_sample(None, trace_id, "job").decision is not Decision.DROP
         flags = TraceFlags(TraceFlags.SAMPLED if sampled else TraceFlags.DEFAULT)
         return SpanContext(trace_id, int.from_bytes(part[:8], "big"), is_remote=True, trace_flags=flags)
+
+
+def reach(settings: Settings) -> str:
+    """Why the collector does not take spans, as it or the network says; empty where it does.
+
+    Raises ValueError where a variable of OpenTelemetry's makes no sense.
+    """
+    _hand_over(settings)
+    exporter = OTLPSpanExporter(timeout=REACH_SECONDS)
+    try:
+        with Reasons() as reasons:
+            return "" if exporter.export([]) is SpanExportResult.SUCCESS else reasons.last or "no answer"
+    finally:
+        exporter.shutdown()  # type: ignore[no-untyped-call]
 
 
 def _under(place: SpanContext) -> Context:

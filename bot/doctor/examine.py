@@ -18,6 +18,7 @@ from bot.doctor.house import data, database, disk, fonts
 from bot.doctor.models import saved_models
 from bot.doctor.outside import clock, providers, webhooks
 from bot.doctor.slack import slack
+from bot.doctor.traces import traces
 from bot.logs import secrets_of
 from bot.terminal import print_json
 from providers.wire.errors import hide
@@ -29,7 +30,18 @@ SYMBOLS = {
     State.WRONG: "[red]!![/]",
 }
 
-CHECKS: Sequence[Check] = (data, database, disk, fonts, clock, providers, saved_models, webhooks, slack)
+CHECKS: Sequence[Check] = (
+    data,
+    database,
+    disk,
+    fonts,
+    clock,
+    providers,
+    saved_models,
+    webhooks,
+    slack,
+    traces,
+)
 """In the order they are told."""
 
 

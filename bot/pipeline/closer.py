@@ -9,13 +9,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from bot.intake.columns import variables_of
-from bot.intake.template import TemplateError, compile_template
 from bot.pipeline import incidents
 from bot.pipeline.breaker import SPEAKING, window
 from bot.pipeline.health import troubles
 from bot.pipeline.incidents import Open
 from bot.pipeline.measuring import measure_of, times
+from bot.pipeline.refused_together import told_together
+from bot.pipeline.varying import columns_of, template_of
 from bot.runtime import Context
 from bot.watch.alerts import Rule, subject
 from bot.watch.chances import drift, usual
@@ -25,9 +25,8 @@ from bot.watch.measures import total
 from storage.measures import Piece
 from storage.records import Job
 
-COLUMNS = 12
-"""Columns of a sheet looked at, and the values of each."""
 VALUES = 50
+"""Values of a column looked at."""
 
 SHOWN = 8
 """Values drawn in the chart."""
@@ -84,6 +83,8 @@ def _pauses(ctx: Context, since: datetime, now: datetime) -> Mapping[str, tuple[
 def _refused(ctx: Context, job: Job, seen: JobFacts, known: Open, now: datetime) -> JobFacts:
     rules, tally = ctx.policy.rules, seen.tally
     rate, asked = tally.refusal_rate, tally.sent
+    if tally.refused:
+        seen = replace(seen, refused_alike=told_together(ctx, job, known))
     few = asked < rules.minimum_sample and tally.refused < LEAST
     if rate is None or rate <= rules.refusal_alert / 2 or few:
         return seen
@@ -96,7 +97,7 @@ def _refused(ctx: Context, job: Job, seen: JobFacts, known: Open, now: datetime)
     standing = [known[key] for rule in MISSES if (key := f"{rule}:{job.id}") in known]
     if standing and not any(incidents.due(one, now, job.finished_at) for one in standing):
         return seen
-    columns = {column: _counted(ctx, job, column) for column in _columns(job)}
+    columns = {column: _counted(ctx, job, column) for _, column in columns_of(job)}
     lift = lifting(columns, asked, tally.refused)
     return replace(seen, refusals=_shared(ctx, job, lift, columns, past))
 
@@ -104,7 +105,7 @@ def _refused(ctx: Context, job: Job, seen: JobFacts, known: Open, now: datetime)
 def _shared(
     ctx: Context, job: Job, lift: Lift | None, columns: Mapping[str, Counted], past: Sequence[Piece]
 ) -> Refusals:
-    template = " ".join(str(job.spec.get("template") or "").split())
+    template = template_of(job)
     shown = template if len(template) <= TEMPLATE else f"{template[: TEMPLATE - 1]}…"
     if lift is None:
         return Refusals(template=shown, other_templates=_others(ctx, job, past))
@@ -123,20 +124,6 @@ def _others(ctx: Context, job: Job, past: Sequence[Piece]) -> float | None:
             others.append(measure_of(piece))
     found = total(others)
     return found.refusal_rate if found.asked >= ctx.policy.rules.minimum_sample else None
-
-
-def _columns(job: Job) -> list[str]:
-    """The columns that the prompts are made of; all of them where that cannot be told."""
-    template, mapping = job.spec.get("template"), job.spec.get("mapping") or {}
-    if not template:
-        return list(job.columns)[:COLUMNS]
-    known = variables_of(job.columns)
-    try:
-        names = sorted(compile_template(template, job.columns, mapping).variables)
-    except TemplateError:
-        return list(job.columns)[:COLUMNS]
-    found = [str(mapping.get(name) or known.get(name, "")) for name in names]
-    return [column for column in found if column in job.columns][:COLUMNS]
 
 
 def _counted(ctx: Context, job: Job, column: str) -> Counted:

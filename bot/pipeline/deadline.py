@@ -21,12 +21,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from bot.logs import about
 from bot.pipeline.budget import bearing, rush_cost
 from bot.pipeline.create import PLAN, SPEC
 from bot.pipeline.plan import BudgetError, PlanError, keep_budget
 from bot.pipeline.pricing import relaned
 from bot.runtime import Context
+from bot.tracing import doing
 from providers.base import Lane
 from providers.catalogue import ModelCard
 from storage.lanes import Relaned
@@ -90,8 +90,11 @@ def deadlines(ctx: Context, now: datetime) -> int:
     """Rush what has to be rushed; how many items changed their lane."""
     moved = 0
     for job in ctx.queries.jobs([JobState.RUNNING]):
-        with about(job=job.id):
-            moved += _keep(ctx, job, now)
+        with doing("rush", job=job.id) as step:
+            rushed = _keep(ctx, job, now)
+            if rushed:
+                step.note(pictures=rushed)
+            moved += rushed
     return moved
 
 

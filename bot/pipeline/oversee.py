@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from bot.pipeline import incidents, prices
 from bot.pipeline.incidents import Open
+from bot.pipeline.refused_together import judge_refusals
 from bot.pipeline.slowness import judge_times
 from bot.runtime import Context
 from bot.watch.alerts import Alert, Rule, wanted
@@ -34,7 +35,7 @@ def oversee(ctx: Context, now: datetime) -> int:
     opened += _judge(ctx, known, Rule.DISK, _disk(ctx, known), now)
     opened += _judge(ctx, known, Rule.STUCK, stuck_alerts(_stuck(ctx, now)), now)
     active = [job for job in jobs if job.finished_at is None or now - job.finished_at <= RECENT]
-    opened += judge_times(ctx, known, active, now)
+    opened += judge_refusals(ctx, known, now) + judge_times(ctx, known, active, now)
     return opened + _judge_prices(ctx, known, active, now)
 
 

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from bot.logs import about
 from bot.pipeline import prices, routing
 from bot.pipeline.attend import paused_key
 from bot.pipeline.breaker import LASTING, PROBES, SPEAKING, Standing, Verdict, standing, verdict
 from bot.pipeline.budget import budgets_of, room
 from bot.pipeline.health import troubles
 from bot.runtime import Context
+from bot.tracing import doing
 from bot.watch.alerts import Rule, Severity
 from bot.watch.words import count, listed, unit_price
 from providers.base import Lane, Size
@@ -44,8 +44,10 @@ def reroute(ctx: Context, now: datetime) -> int:
             for name in shut:
                 if name not in names:
                     continue
-                with about(job=job.id, provider=name):
+                with doing("reroute", job=job.id, provider=name) as step:
                     left = _leave(ctx, job, route, pauses[name], resting, probes[name], now)
+                    if left.moved:
+                        step.note(pictures=left.moved)
                 probes[name] -= left.probes
                 moved += left.moved
     return moved

@@ -8,6 +8,7 @@ from datetime import datetime
 from bot.pipeline.attend import tally
 from bot.pipeline.cadence import first_due
 from bot.pipeline.create import PLAN
+from bot.pipeline.varying import template_of
 from bot.runtime import Context
 from bot.watch.compare import Past, comparison
 from bot.watch.facts import JobFacts
@@ -39,15 +40,10 @@ def compared(ctx: Context, job: Job) -> str:
 
 
 def _alike(job: Job, past: Job) -> bool:
-    if _template(job) and _template(job) == _template(past):
+    if template_of(job) and template_of(job) == template_of(past):
         return True
     made_by = (job.provider, job.model) == (past.provider, past.model)
     return made_by and list(job.columns) == list(past.columns)
-
-
-def _template(job: Job) -> str:
-    """Its words, however they are spaced."""
-    return " ".join(str(job.spec.get("template") or "").split())
 
 
 def _past(ctx: Context, job: Job) -> Past:

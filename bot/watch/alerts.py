@@ -90,6 +90,8 @@ class AlertRules:
     """A refusal rate above this is a spike, unless it is usual."""
     refusal_factor: float = 3.0
     """Where the usual rate is known: times the usual rate that make a spike."""
+    refusal_window: timedelta = timedelta(hours=24)
+    """Batches of fewer than `large_sample` pictures made within this time are judged together."""
     overdue_factor: float = 1.0
     """Shares of the expected window after which a job is overdue."""
     cost_drift: float = 0.10

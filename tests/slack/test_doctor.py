@@ -32,6 +32,7 @@ from bot.doctor.models import saved_models
 from bot.doctor.outside import clock, providers, reach, webhooks
 from bot.doctor.slack import EVENTS, NEEDED_SCOPES, SCOPES, drift
 from bot.doctor.slack import slack as look_at_slack
+from bot.doctor.traces import traces
 from bot.health import LEAST_FREE_BYTES
 from bot.hooks import Hooks
 from bot.web import make_site, serving
@@ -405,4 +406,5 @@ def test_every_check_is_asked() -> None:
         saved_models,
         webhooks,
         look_at_slack,
+        traces,
     }

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceRequest,
@@ -15,6 +16,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span as Sent
 from opentelemetry.proto.trace.v1.trace_pb2 import Status
+
+from bot.config import Settings
 
 Value = str | int | float | bool
 
@@ -117,6 +120,10 @@ def waterfall(spans: list[Told], width: int = 60) -> str:
 
     draw("", 0)
     return "\n".join(lines)
+
+
+def settings(collector: Collector, **more: Any) -> Settings:
+    return Settings(otel_exporter_otlp_endpoint=collector.address, **more)
 
 
 @contextmanager

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from providers.simulators.faults import Faults
+from providers.simulators.openai import OpenAISimulator
 from tests.tracing.collector import Collector, collecting
 
 
@@ -18,3 +20,10 @@ def collector() -> Iterator[Collector]:
         yield running
     os.environ.clear()
     os.environ.update(before)
+
+
+@pytest.fixture
+def simulator() -> Iterator[OpenAISimulator]:
+    faults = Faults(batch_seconds=0.2, validating_seconds=0.05, picture_px=64)
+    with OpenAISimulator(faults=faults) as running:
+        yield running
