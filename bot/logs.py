@@ -18,7 +18,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 from pydantic import SecretStr
 
-from bot.config import Settings
+from bot.config import Settings, split
 from providers.wire.errors import hide
 
 log = logging.getLogger(__name__)
@@ -120,7 +120,9 @@ def secrets_of(settings: Settings) -> tuple[str, ...]:
     values = [getattr(settings, name) for name in type(settings).model_fields]
     secrets = [value.get_secret_value() for value in values if isinstance(value, SecretStr)]
     password = urlsplit(settings.imgbatch_database_url or "").password or ""
-    plain = [secret for secret in (*secrets, password, unquote(password)) if secret]
+    headers = split(settings.named("otel_exporter_otlp_headers") or "")  # quoted one by one, if one is wrong
+    parts = [part for header in headers for part in (header, header.partition("=")[2].strip())]
+    plain = [secret for secret in (*secrets, password, unquote(password), *parts) if secret]
     return tuple(dict.fromkeys([*plain, *(quote(secret, safe="") for secret in plain)]))
 
 
