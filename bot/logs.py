@@ -31,6 +31,11 @@ picture.
 TRACE_FIELDS = ("trace_id", "span_id")
 """Written as JSON, where traces are on: what joins a line to its span."""
 
+LEAST_KEY = 16
+"""Characters from which on the value of a collector's header is taken for a key: a shorter one is more likely
+the name of a team, which may stand in any line.
+"""
+
 _ABOUT: ContextVar[Mapping[str, str]] = ContextVar("about", default=MappingProxyType({}))
 
 NOISY = ("slack_sdk", "slack_bolt", "httpx", "httpcore", "apscheduler", "urllib3", "opentelemetry")
@@ -117,12 +122,13 @@ def secrets_of(settings: Settings) -> tuple[str, ...]:
     """Every secret value of the settings, the database's password among them; also as they stand in
     addresses.
     """
-    values = [getattr(settings, name) for name in type(settings).model_fields]
-    secrets = [value.get_secret_value() for value in values if isinstance(value, SecretStr)]
+    given = [getattr(settings, name) for name in type(settings).model_fields]
+    secrets = [value.get_secret_value() for value in given if isinstance(value, SecretStr)]
     password = urlsplit(settings.imgbatch_database_url or "").password or ""
-    headers = split(settings.named("otel_exporter_otlp_headers") or "")  # quoted one by one, if one is wrong
-    parts = [part for header in headers for part in (header, header.partition("=")[2].strip())]
-    plain = [secret for secret in (*secrets, password, unquote(password), *parts) if secret]
+    headers = split(settings.named("otel_exporter_otlp_headers") or "")
+    values = [header.partition("=")[2].strip() for header in headers]
+    keys = [value for value in values if len(value) >= LEAST_KEY]
+    plain = [secret for secret in (*secrets, password, unquote(password), *headers, *keys) if secret]
     return tuple(dict.fromkeys([*plain, *(quote(secret, safe="") for secret in plain)]))
 
 

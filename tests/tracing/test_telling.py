@@ -174,7 +174,10 @@ def test_a_collector_that_never_answers_does_not_hold_up_the_end(
 
 def test_a_header_that_is_no_header_is_not_quoted_in_the_log(collector: Collector) -> None:
     given = settings(
-        collector, otel_exporter_otlp_headers=SecretStr("x-team=pictures,authorization Bearer:c0llector")
+        collector,
+        otel_exporter_otlp_headers=SecretStr(
+            "x-team=pictures,x-api-key=0123456789abcdef,authorization Bearer:c0llector"
+        ),
     )
     out = io.StringIO()
     handler = logging.StreamHandler(out)
@@ -183,9 +186,10 @@ def test_a_header_that_is_no_header_is_not_quoted_in_the_log(collector: Collecto
     root.addHandler(handler)
     try:
         with traced(given), doing("poll", call=True, job="k7wqpd"):
-            pass
+            logging.getLogger("bot.trial").warning("pictures told with 0123456789abcdef")
     finally:
         root.removeHandler(handler)
+    assert "pictures told with [hidden]" in out.getvalue(), "a short value is no key"
     assert "invalid" in out.getvalue()
     assert "c0llector" not in out.getvalue()
     assert collector.headers[0]["x-team"] == "pictures"
