@@ -75,6 +75,7 @@ def _tell(desk: Desk, setting: Setting) -> None:
     told = desk.ctx.mail.announcements(place.job_id).get(kind)
     newest = _newest(setting, desk.now)
     if told is None and newest != setting.next_at:
+        desk.ctx.blobs.delete(_chart_key(place, kind))
         _change(desk, replace(setting, next_at=newest))  # what was missed is told together, next time
         return
     said = keeping.kept(desk.ctx, place.job_id, kind) or _composed(desk, setting, kind)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
+
 import pytest
+from PIL import Image
 
 from bot.slack import files
-from bot.slack.wire import wire_of
+from bot.slack.wire import Unfit, wire_of
 from tests.slack.house import House, words
 from tests.slack.test_journeys import drop
 
@@ -78,6 +81,30 @@ def test_a_picture_slack_takes_back_is_asked_for_again(home: House) -> None:
     refused = [call for call in home.workspace.calls("chat.postMessage") if not call.ok]
     assert "invalid slack file" in str(refused[0].answer)
     assert any("at a glance" in words(reply) for reply in home.replies())
+
+
+def test_a_file_that_slack_was_never_told_is_whole_is_uploaded_again(home: House) -> None:
+    """The process stopped in between; of a file this process completed Slack is asked again instead."""
+    ctx, wire, now = home.ctx, wire_of(home.app.client), home.clock()
+    wanted = files.Upload("j/gallery/one.png", "one.png", "one")
+    ctx.blobs.put(wanted.key, png())
+    ctx.mail.uploaded("j", wanted.key, files.send_bytes(ctx, wire, wanted, now), now)
+    assert files.upload(ctx, wire, "j", [wanted], now) == 0
+    assert files.ready(ctx, wire, "j", [wanted.key], now) is None
+    assert files.upload(ctx, wire, "j", [wanted], now) == 1
+    (file_id,) = ctx.mail.uploads("j").values()
+    known = home.workspace._site.state.files
+    assert known[file_id].completed
+    del known[file_id]
+    with pytest.raises(Unfit):
+        files.ready(ctx, wire, "j", [wanted.key], now)
+    assert list(ctx.mail.uploads("j").values()) == [file_id]
+
+
+def png() -> bytes:
+    out = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(out, "PNG")
+    return out.getvalue()
 
 
 def test_pictures_slack_never_shows_are_told_in_words(home: House) -> None:
