@@ -95,6 +95,7 @@ def test_ten_jobs_of_eight_rows_that_share_a_template_are_told_once_with_it(
     assert incident.chart is not None
     later = [one for one in ctx.notices.incidents() if one.opened_at > incident.opened_at and one.job_id]
     assert later == [], "small jobs it explains have no alert of their own any more"
+    assert "burn-rate" not in {one.rule for one in ctx.notices.incidents()}, "nor all of them together"
     assert isinstance(ctx.clock, TestClock)
     ctx.clock.move(timedelta(hours=25).total_seconds())
     oversee(ctx, ctx.clock())
