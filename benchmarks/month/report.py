@@ -9,15 +9,18 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from benchmarks.month.troubles import Trouble
-from benchmarks.month.world import BEGIN, World
+from benchmarks.month.troubles import REFUSING, Trouble
+from benchmarks.month.world import BEGIN as FIRST_DAY
+from benchmarks.month.world import World
 from bot.slack.alerts import OPERATORS
 from bot.watch.alerts import subject
+from bot.watch.refusals_together import BEGIN
 from storage.records import Incident, Job
 from storage.states import JobState
 
 AFTER = timedelta(hours=1)
 """So long after it was mended, a trouble may still be felt: pauses, retries, batches under way."""
+DAY = timedelta(days=1)
 WITHIN = Decimal("0.10")
 OF_JOB = re.compile(r"J(\d{5})-")
 
@@ -36,7 +39,7 @@ class Found:
 
 def met(job: Job, troubles: Iterable[Trouble]) -> bool:
     """Whether a job was started to meet a trouble, or was under way at a vendor that had one."""
-    ended = job.finished_at or datetime.max.replace(tzinfo=BEGIN.tzinfo)
+    ended = job.finished_at or datetime.max.replace(tzinfo=FIRST_DAY.tzinfo)
     return any(
         job.id in one.jobs
         or (one.vendor == job.provider and job.created_at <= one.until + AFTER and ended >= one.since)
@@ -71,6 +74,9 @@ def _caused(world: World, incident: Incident, troubles: list[Trouble]) -> bool:
     if incident.job_id is not None:
         job = world.ctx.queries.job(incident.job_id)
         return job is not None and met(job, troubles)
+    if incident.key.startswith(BEGIN):
+        refusing = [one for one in troubles if one.kind in REFUSING]
+        return any(one.since <= incident.opened_at <= one.until + DAY for one in refusing)
     about = subject(incident.key).partition(":")[2].partition("/")[0]
     felt = [one for one in troubles if one.since <= incident.opened_at <= one.until + AFTER]
     return any(one.vendor and about in (one.vendor, "all") for one in felt)

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from benchmarks.month.world import TAKES, World
+from bot.watch.refusals_together import Kind, share_key
 from providers.base import Lane
 from providers.catalogue import ModelCard
 from storage.records import Job
@@ -22,6 +23,8 @@ TARGET, ALERT, LUCK = 0.98, 0.95, 0.0002
 """The rules as the program comes with them (docs/operating.md)."""
 SPEAKING = ("made", "server_error", "timeout", "unknown")
 """Answers that say how a vendor does; “too many requests” and refused contents do not."""
+REFUSING = ("refused value", "refused in many", "stricter rules")
+"""Kinds after which refusals of small jobs may be told of, within a day, by what they share."""
 
 
 @dataclass
@@ -69,6 +72,7 @@ class Troubles:
         self.kinds: Mapping[str, Callable[[], Trouble]] = {
             "drop": self.drop,
             "refused value": self.refused_value,
+            "refused in many": self.refused_in_many,
             "dearer": self.dearer,
             "outage": self.outage,
             "no credit": partial(self.turned_away, "no credit", "quota"),
@@ -117,6 +121,19 @@ class Troubles:
         told_by = [f"refusals:{job.id}", f"success-rate:{job.id}"]
         to_see = partial(too_few, self.world, job)
         return self._made("refused value", told_by, 6, to_see, jobs=[job.id], says="moderated")
+
+    def refused_in_many(self) -> Trouble:
+        """The same value is refused in ten jobs that are each too small to say so."""
+        colours = [*self.colours(6), "moderated", "moderated"]
+        jobs = [self.world.begin(self.card(), Lane.LIVE, colours) for _ in range(10)]
+
+        def to_see() -> bool:
+            ended = [self.world.ended(job) for job in jobs]
+            return sum(made + missed for made, missed in ended) == 8 * len(jobs)
+
+        told_by = [share_key(Kind.VALUE, "colour", "moderated")]
+        ids = [job.id for job in jobs]
+        return self._made("refused in many", told_by, 2, to_see, jobs=ids, says="moderated")
 
     def late(self) -> Trouble:
         """A vendor sits on what one job sent it."""
@@ -212,9 +229,8 @@ class Troubles:
             made, missed = sum(a for a, _ in ended), sum(b for _, b in ended)
             return made + missed >= 100 and missed > 0.4 * (made + missed)
 
-        return self._of_vendor(
-            "stricter rules", ["burn-rate:all"], 2, to_see, card.provider, [j.id for j in jobs]
-        )
+        told_by = ["burn-rate:all", share_key(Kind.MODEL, f"{card.provider}/{card.id}")]
+        return self._of_vendor("stricter rules", told_by, 2, to_see, card.provider, [j.id for j in jobs])
 
     def _of_vendor(
         self,
