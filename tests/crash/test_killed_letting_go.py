@@ -132,5 +132,5 @@ def test_killed_at_every_effect_files_here_and_at_slack_are_gone_in_the_end(
                 assert not [key for key in proof["here"] if "results" in key], where
                 assert proof["naming"] == [], where
                 assert {one["person"] for one in proof["decisions"]} == {proof["alias"], "ben"}, where
-    assert point > 20, "the run has fewer effects than it should: is everything counted?"
+    assert point > 10, "the run has fewer effects than it should: is everything counted?"
     record_property("killed", f"letting go, {deed}: killed at {point - 1} points")
