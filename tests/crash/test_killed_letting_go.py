@@ -97,7 +97,7 @@ def handed_over(ctx: Context, client: WebClient, job_id: str, channel: str) -> d
 
 
 @pytest.mark.crash
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("deed", list(KEEP))
 def test_killed_at_every_effect_files_here_and_at_slack_are_gone_in_the_end(
     forks: ForkServerContext, tmp_path: Path, record_property: Callable[[str, object], None], deed: str
