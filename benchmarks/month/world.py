@@ -160,9 +160,7 @@ class World:
 
 
 def policy() -> Policy:
-    """As the program comes, but asking seldom after batches, and without the gate: stand-ins draw small pictures
-    that look alike.
-    """
+    """As the program comes, but asking seldom after batches; without the gate: small drawings look alike."""
     return Policy(quality_gate=False, poll_least=POLL / 2, poll_most=POLL)
 
 
