@@ -334,7 +334,10 @@ def person_erase(
     user: UserArgument,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Erase without asking.")] = False,
 ) -> None:
-    """Put a name that says nothing in a person's place, everywhere; sums and decisions stay."""
+    """Put another name in a person's place, everywhere.
+
+    One that says nothing, and the same each time. Sums and decisions stay.
+    """
     from bot.persons import erase_person
 
     raise typer.Exit(_guarded(lambda: erase_person(user, yes=yes)))
@@ -388,6 +391,9 @@ def _guarded(function: Any, *arguments: Any) -> int:
         fail(str(problem))
     except ProviderError as problem:
         fail(str(problem), 1)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # so that closing it says nothing more
+        raise typer.Exit(1) from None
     except OSError as problem:
         where = f" ({problem.filename})" if problem.filename else ""
         fail(f"{problem.strerror or problem}{where}", 1)

@@ -19,30 +19,41 @@ from storage.people import ARCHIVES, RESULTS
 from storage.pruning import File
 from storage.states import ENDED_JOBS
 
+NOTHING = "Nothing is due: all is younger than the settings say (IMGBATCH_KEEP_...)."
+
 
 def show_or_prune(*, dry_run: bool, as_json: bool) -> int:
     """Say what would go, or let it go. Exit status 0."""
     with open_context(load().settings, schedules=False) as ctx:
-        if not dry_run:
-            number = 0
-            while done := prune(ctx, now()):
-                number += done
-            typer.echo(f"{number:,} files and lines of history are gone.")
-            if at_slack := sum(_at_slack(ctx, ctx.clock()).values()):
-                typer.echo(f"{count(at_slack, 'file')} at Slack will be deleted by the running bot.")
+        if dry_run:
+            found = due_now(ctx)
+            print_json(found) if as_json else _print_due(found)
             return 0
-        found = due_now(ctx)
+        number = 0
+        while done := prune(ctx, now()):
+            number += done
+        at_slack = sum(_at_slack(ctx, ctx.clock()).values())
     if as_json:
-        print_json(found)
+        print_json({"gone": number, "left_to_the_bot": at_slack})
         return 0
+    if number or not at_slack:
+        typer.echo(f"{number:,} files and lines of history are gone." if number else NOTHING)
+    if at_slack:
+        typer.echo(f"{count(at_slack, 'file')} at Slack will be deleted by the running bot.")
+    return 0
+
+
+def _print_due(found: Mapping[str, Any]) -> None:
+    if not found["files"] and not found["slack"] and not found["history"]:
+        typer.echo(NOTHING)
     for name, (number, size) in found["files"].items():
         typer.echo(f"{name:<44} {number:>9,}  {size / 1e6:>12,.1f} MB")
     for name, number in found["slack"].items():
         typer.echo(f"{f'at Slack: {name}':<44} {number:>9,}")
-    typer.echo(f"{'lines of history':<44} {found['history']:>9,}")
+    if found["history"]:
+        typer.echo(f"{'lines of history':<44} {found['history']:>9,}")
     of = f" of {found['budget_bytes'] / 1e9:,.1f} GB" if found["budget_bytes"] else ""
-    typer.echo(f"{'all files':<44} {'':>9}  {found['used_bytes'] / 1e6:>12,.1f} MB{of}")
-    return 0
+    typer.echo(f"{'all files there are':<44} {'':>9}  {found['used_bytes'] / 1e6:>12,.1f} MB{of}")
 
 
 def due_now(ctx: Context) -> Mapping[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import typer
@@ -14,13 +15,18 @@ from rich.table import Table
 from bot.app import open_context
 from bot.config import load
 from bot.pipeline.audit import audit, report
-from bot.runtime import now
+from bot.runtime import Context, now
 from bot.terminal import fail, print_json
 from bot.watch.accounts import decision_lines, failure_lines, money_lines
 from providers import catalogue
 from providers.base import Lane
 from providers.catalogue import ModelCard
 from storage.records import Job
+
+LISTED = 50
+"""Jobs shown, the newest."""
+
+_PLAIN: dict[str, Any] = {"box": None, "pad_edge": False}
 
 
 def show_audit(job_id: str, as_json: bool) -> int:
@@ -62,16 +68,23 @@ def _print_audit(job: Job, proof: dict[str, Any]) -> None:
 def show_jobs(as_json: bool) -> int:
     """The jobs of this data store. Exit status 0."""
     with open_context(load().settings, schedules=False) as ctx:
-        rows = [report(ctx, job, now()) for job in ctx.queries.jobs(limit=50)]
+        rows = [_line(ctx, job) for job in ctx.queries.jobs(limit=LISTED)]
     if as_json:
         print_json(rows)
         return 0
-    table = Table("job", "title", "state", "stored", "of", "cost USD", box=None, pad_edge=False)
+    table = Table("job", "title", "asked for (UTC)", "state", "stored", "of", "cost USD", **_PLAIN)
     for row in rows:
-        numbers = (str(row["stored"]), str(row["items"]), f"{row['cost_usd']:.2f}")
-        table.add_row(row["job"], escape(row["title"]), row["state"], *numbers)
+        at = datetime.fromisoformat(row["created_at"]).astimezone(UTC)
+        least = "at least " if row["unpriced"] else ""
+        numbers = (str(row["stored"]), str(row["items"]), f"{least}{row['cost_usd']:.2f}")
+        table.add_row(row["job"], escape(row["title"]), f"{at:%d %b %Y %H:%M}", row["state"], *numbers)
     Console().print(table if rows else "No jobs yet.")
     return 0
+
+
+def _line(ctx: Context, job: Job) -> dict[str, Any]:
+    about = {"created_at": job.created_at.isoformat(), "requested_by": job.requested_by}
+    return {**report(ctx, job, now()), **about}
 
 
 def show_models(as_json: bool) -> int:

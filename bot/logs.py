@@ -18,7 +18,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 from pydantic import SecretStr
 
-from bot.config import Settings
+from bot.config import Settings, split
 from providers.wire.errors import hide
 
 log = logging.getLogger(__name__)
@@ -30,6 +30,11 @@ picture.
 
 TRACE_FIELDS = ("trace_id", "span_id")
 """Written as JSON, where traces are on: what joins a line to its span."""
+
+LEAST_KEY = 16
+"""Characters from which on the value of a collector's header is taken for a key: a shorter one is more likely
+the name of a team, which may stand in any line.
+"""
 
 _ABOUT: ContextVar[Mapping[str, str]] = ContextVar("about", default=MappingProxyType({}))
 
@@ -117,10 +122,13 @@ def secrets_of(settings: Settings) -> tuple[str, ...]:
     """Every secret value of the settings, the database's password among them; also as they stand in
     addresses.
     """
-    values = [getattr(settings, name) for name in type(settings).model_fields]
-    secrets = [value.get_secret_value() for value in values if isinstance(value, SecretStr)]
+    given = [getattr(settings, name) for name in type(settings).model_fields]
+    secrets = [value.get_secret_value() for value in given if isinstance(value, SecretStr)]
     password = urlsplit(settings.imgbatch_database_url or "").password or ""
-    plain = [secret for secret in (*secrets, password, unquote(password)) if secret]
+    headers = split(settings.named("otel_exporter_otlp_headers") or "")
+    values = [header.partition("=")[2].strip() for header in headers]
+    keys = [value for value in values if len(value) >= LEAST_KEY]
+    plain = [secret for secret in (*secrets, password, unquote(password), *headers, *keys) if secret]
     return tuple(dict.fromkeys([*plain, *(quote(secret, safe="") for secret in plain)]))
 
 

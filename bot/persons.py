@@ -33,9 +33,13 @@ def export_person(person: str, out: Path | None) -> int:
         for name, row in ctx.shelf.everything(person):
             found.setdefault(name, []).append(row)
         messages = [key for key, text in _said(ctx) if person in text]
+    if not found and not messages:
+        typer.echo(f"{_nobody(person)} No file was written.")
+        return 0
     target = out or Path(f"{person}.json")
     whole = {"person": person, "at": now(), "rows": found, "messages": messages}
     text = json.dumps(whole, ensure_ascii=False, indent=1, default=str)
+    target.touch(mode=0o600)  # what it holds is nobody else's business
     target.write_text(text + "\n", encoding="utf-8")
     rows = sum(len(rows) for rows in found.values())
     typer.echo(f"{target}: {count(rows, 'row')} of {count(len(found), 'table')} name {person}")
@@ -46,6 +50,9 @@ def erase_person(person: str, *, yes: bool) -> int:
     """Put a name that says nothing in the person's place. Exit status 0."""
     _check(person)
     with open_context(load().settings, schedules=False) as ctx:
+        if next(iter(ctx.shelf.everything(person)), None) is None and not _mentioned(ctx, person):
+            typer.echo(_nobody(person))
+            return 0
         alias = alias_of(ctx, person)
         if not yes:
             typer.echo(
@@ -84,6 +91,14 @@ def alias_of(ctx: Context, person: str) -> str:
     if kept is None:
         ctx.shelf.remember(SALT, "salt", salt, ctx.clock())
     return ERASED + hashlib.sha256(f"{salt}{person}".encode()).hexdigest()[:10]
+
+
+def _nobody(person: str) -> str:
+    return f"Nothing that is stored names {person}. A person's id stands in their Slack profile (U…)."
+
+
+def _mentioned(ctx: Context, person: str) -> bool:
+    return any(person in text for _, text in _said(ctx))
 
 
 def _said(ctx: Context) -> list[tuple[str, str]]:

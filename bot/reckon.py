@@ -25,6 +25,9 @@ from bot.watch.words import count, money, unit_price
 from storage.budgets import BudgetKind
 from storage.costs import Whose
 
+SHOWN = 5
+"""Channels named to somebody who named none that is known."""
+
 
 def show_costs(whose: str, month: str, as_json: bool) -> int:
     """A month's spending by model. Exit status 0."""
@@ -66,10 +69,12 @@ def show_stats(whose: str, days: int, as_json: bool) -> int:
     if not jobs:
         typer.echo(f"No job ran in the last {count(days, 'day')}.")
         return 0
-    for name, found in ((count(len(jobs), "job"), whole), *models.items()):
+    for name, found in ((count(len(jobs), "job"), whole), *(models.items() if len(models) > 1 else ())):
         typer.echo(name)
         for line in measure_lines(found):
             typer.echo(f"  {line}")
+    if len(models) == 1:
+        typer.echo(f"  All made with {next(iter(models))}.")
     return 0
 
 
@@ -101,9 +106,14 @@ def _whose(ctx: Context, said: str) -> Whose:
             return Whose()
         case "me":
             return Whose(person=WHO)
-    threads = [thread for thread in ctx.mail.threads() if thread.channel == said.upper()]
+    told = ctx.mail.threads()
+    threads = [thread for thread in told if thread.channel == said.upper()]
     if not threads:
-        fail(f"No job was told in a channel “{said}”; write all, me, or a channel's id such as C0123456789")
+        known = list(dict.fromkeys(thread.channel for thread in told))[:SHOWN] or ["C0123456789"]
+        fail(
+            f"No job was told in a channel “{said}”; write all, me, or a channel's id (at the end of its "
+            f"details in Slack), such as {', '.join(known)}"
+        )
     return Whose(team=threads[0].team, channel=threads[0].channel)
 
 

@@ -14,6 +14,9 @@ from storage.records import Job
 from storage.states import LIVING_JOBS, ItemState, JobState
 from storage.tables import table
 
+JUDGED = (*ENDED, ItemState.GENERATED)
+"""Refused or not: what is made will be stored, and a refusal is final at once."""
+
 JOB, ROW, ITEM = table("job"), table("row"), table("item")
 
 
@@ -84,12 +87,12 @@ class Causes(Reader):
         return found
 
     def ended_and_refused(self, job_ids: Sequence[str]) -> Mapping[str, tuple[int, int]]:
-        """By job: its pictures that have ended, copies left out, and how many of them were refused."""
+        """By job: its own pictures that are made or have ended, and how many of them were refused."""
         found: dict[str, tuple[int, int]] = {}
         refused = func.count().filter(ITEM.c.state == ItemState.REFUSED)
         for start in range(0, len(job_ids), IN_LIST):
             query = select(ITEM.c.job_id, func.count(), refused).where(
-                ITEM.c.job_id.in_(job_ids[start : start + IN_LIST]), ITEM.c.state.in_(list(ENDED)), OWN
+                ITEM.c.job_id.in_(job_ids[start : start + IN_LIST]), ITEM.c.state.in_(list(JUDGED)), OWN
             )
             with self._reading() as c:
                 for job_id, of, hits in c.execute(query.group_by(ITEM.c.job_id)):
@@ -118,8 +121,8 @@ class Causes(Reader):
     def with_values(
         self, job_ids: Sequence[str], column: str, values: Collection[str]
     ) -> Mapping[tuple[str, str], tuple[int, int]]:
-        """By job and value: pictures whose row has it in the column and that have ended, copies left out, and
-        how many of them were refused.
+        """By job and value: its own pictures that are made or have ended and whose row has the value in the
+        column, and how many of them were refused.
         """
         value = func.coalesce(ROW.c.cells[column].as_string(), "")
         refused = func.count().filter(ITEM.c.state == ItemState.REFUSED)
@@ -130,7 +133,7 @@ class Causes(Reader):
                 .select_from(ITEM.join(ROW, and_(ROW.c.job_id == ITEM.c.job_id, ROW.c.number == ITEM.c.row)))
                 .where(
                     ITEM.c.job_id.in_(job_ids[start : start + IN_LIST]),
-                    ITEM.c.state.in_(list(ENDED)),
+                    ITEM.c.state.in_(list(JUDGED)),
                     OWN,
                     value.in_(list(values)),
                 )

@@ -186,13 +186,15 @@ class Measures(Reader):
         return found
 
     def by_value(self, job_id: str, column: str, most: int) -> Sequence[Valued]:
-        """The job's ended pictures, copies left out, by their row's value in a column; most refused first."""
+        """The job's pictures that are made or have ended, copies left out, by their row's value in a column;
+        most refused first.
+        """
         value = func.coalesce(ROW.c.cells[column].as_string(), "")
         refused = func.count().filter(ITEM.c.state == ItemState.REFUSED)
         query = (
             select(value, func.count(), refused)
             .select_from(ITEM.join(ROW, and_(ROW.c.job_id == ITEM.c.job_id, ROW.c.number == ITEM.c.row)))
-            .where(ITEM.c.job_id == job_id, ITEM.c.state.in_(list(ENDED)), OWN)
+            .where(ITEM.c.job_id == job_id, ITEM.c.state.in_([*ENDED, ItemState.GENERATED]), OWN)
             .group_by(value)
             .order_by(refused.desc(), func.count().desc(), value)
             .limit(most)

@@ -20,6 +20,7 @@ from typer.testing import CliRunner
 from bot.cli import app
 from providers.registry import ENTRIES
 from storage.reviews import Pick
+from storage.shelved import Permit
 from storage.states import ReviewEvent
 from tests.parts import make_context, sheet
 from tests.test_logs import SECRETS
@@ -436,3 +437,38 @@ def test_help_imports_nothing_heavy() -> None:
     code = f"import sys; import bot.cli; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_who_is_not_known_is_neither_handed_out_nor_asked_about(folder: Path) -> None:
+    for arguments in (["person", "export", "U0NOBODY"], ["person", "erase", "U0NOBODY"]):
+        told = quickly(folder, *arguments)
+        assert (told.returncode, told.stderr) == (0, "")
+        assert (
+            "Nothing that is stored names U0NOBODY. A person's id stands in their Slack profile"
+            in told.stdout
+        )
+    assert not list(folder.glob("*.json"))
+    with make_context(folder / "imgbatch-data") as ctx:
+        ctx.shelf.permit(Permit("job123", "U0KNOWN", ctx.clock()))
+    assert "1 row of 1 table name U0KNOWN" in quickly(folder, "person", "export", "U0KNOWN").stdout
+    assert (folder / "U0KNOWN.json").stat().st_mode & 0o077 == 0, "for nobody else's eyes"
+
+
+def test_pruning_says_when_nothing_is_due_and_speaks_json(folder: Path) -> None:
+    assert "Nothing is due: all is younger" in quickly(folder, "prune", "--dry-run").stdout
+    assert "Nothing is due" in quickly(folder, "prune").stdout
+    assert json.loads(quickly(folder, "prune", "--json").stdout) == {"gone": 0, "left_to_the_bot": 0}
+
+
+def test_a_reader_that_goes_away_is_no_trouble(folder: Path) -> None:
+    command = f"{sys.executable} -m bot models --json | head -1; exit ${{PIPESTATUS[0]}}"
+    root = str(Path(__file__).resolve().parent.parent)
+    done = subprocess.run(
+        ["bash", "-c", command],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": root},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (done.stdout, done.stderr) == ("[\n", "")

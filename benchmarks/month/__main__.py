@@ -26,8 +26,10 @@ from providers.catalogue import ModelCard
 
 AT_HOURS = (9, 15)
 """When something goes wrong."""
-LARGEST, LARGEST_VECTOR = 12, 3
-"""Pictures of a small job; a vector picture takes half a second to draw and render."""
+SIZES = (*range(4, 11), 20, 25, 30)
+"""Pictures of a small job."""
+VECTOR_SIZES = (2, 3)
+"""A vector picture takes half a second to draw and render."""
 NEEDS_A_PICTURE = frozenset({"fal-ai/flux-pro/kontext/max"})
 """Models that make nothing of words alone."""
 
@@ -48,7 +50,7 @@ def models(world: World) -> list[ModelCard]:
 def small_job(world: World, cards: list[ModelCard], dice: random.Random) -> None:
     vendor = dice.choice(sorted({card.provider for card in cards}))
     card = dice.choice([card for card in cards if card.provider == vendor])
-    size = dice.randrange(2, LARGEST_VECTOR + 1) if card.vector else dice.randrange(5, LARGEST + 1)
+    size = dice.choice(VECTOR_SIZES if card.vector else SIZES)
     world.begin(card, dice.choice((Lane.BATCH, Lane.LIVE)), [dice.choice(COLOURS) for _ in range(size)])
 
 
@@ -63,6 +65,8 @@ def run(world: World, days: int, jobs_a_day: int, dice: random.Random) -> list[T
     made: list[Trouble] = []
     for at, bad in sorted(events):
         go_on(world, made, at)
+        if bad and at.hour == AT_HOURS[0]:
+            print(f"{at:%d %b}: {world.jobs:,} jobs, {len(world.polls):,} polls", file=sys.stderr, flush=True)
         if bad:
             made.append(kinds[len(made) % len(kinds)]())
         else:

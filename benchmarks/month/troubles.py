@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import math
 import random
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -76,6 +77,7 @@ class Troubles:
             "key revoked": partial(self.turned_away, "key revoked", "auth"),
             "full disk": self.full_disk,
             "not delivered": self.not_delivered,
+            "slow model": self.slow,
             "stuck tick": self.stuck,
         }
 
@@ -185,6 +187,19 @@ class Troubles:
             return any(seen.method == "POST" and seen.at >= since for seen in asked.requests)
 
         return self._of_vendor(kind, [f"provider-paused:{card.provider}"], 3, to_see, card.provider, [job.id])
+
+    def slow(self) -> Trouble:
+        """A model that was used before takes four times as long for four jobs."""
+        used = Counter(job.model for job in self.world.ctx.queries.jobs() if job.provider == "fal")
+        card = next(card for card in self.cards if card.id == used.most_common(1)[0][0])
+        self.world.turn("fal", latency=4 * TAKES["fal"])
+        jobs = [self.world.begin(card, Lane.LIVE, self.colours(10)) for _ in range(4)]
+
+        def to_see() -> bool:
+            return all(sum(self.world.ended(job)) == job.items for job in jobs)
+
+        told_by = [f"time-drift:fal/{card.id}/live"]
+        return self._of_vendor("slow model", told_by, 1, to_see, "fal", [job.id for job in jobs])
 
     def stricter(self) -> Trouble:
         """A vendor's content rules refuse more than half of whatever comes."""

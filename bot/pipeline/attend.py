@@ -106,6 +106,7 @@ def tally(ctx: Context, job: Job) -> Tally:
         expired=count(ItemState.EXPIRED),
         in_doubt=count(ItemState.IN_DOUBT),
         in_flight=count(*UNDER_WAY),
+        made=count(ItemState.GENERATED),
         duplicates=ctx.queries.standing_duplicates(job.id),
         duplicates_usd=copied_usd if not copied_unknown else None,
         reused=ctx.queries.standing_reused(job.id),

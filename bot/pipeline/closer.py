@@ -51,7 +51,7 @@ def look(ctx: Context, job: Job, seen: JobFacts, known: Open, now: datetime) -> 
 
 def _put_down_to_pauses(ctx: Context, job: Job, seen: JobFacts, known: Open, now: datetime) -> JobFacts:
     """How many misses are errors of providers that were paused at the time."""
-    rate, rules = seen.tally.success_rate, ctx.policy.rules
+    rate, rules = seen.tally.counting_made().success_rate, ctx.policy.rules
     told = f"{Rule.SUCCESS_RATE}:{job.id}" in known or Rule.PROVIDER_PAUSED in rules.off
     if told or rate is None or rate >= rules.success_alert:
         return seen
@@ -81,7 +81,7 @@ def _pauses(ctx: Context, since: datetime, now: datetime) -> Mapping[str, tuple[
 
 
 def _refused(ctx: Context, job: Job, seen: JobFacts, known: Open, now: datetime) -> JobFacts:
-    rules, tally = ctx.policy.rules, seen.tally
+    rules, tally = ctx.policy.rules, seen.tally.counting_made()
     rate, asked = tally.refusal_rate, tally.sent
     if tally.refused:
         seen = replace(seen, refused_alike=told_together(ctx, job, known))

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from bot.pipeline import incidents, prices
 from bot.pipeline.incidents import Open
-from bot.pipeline.refused_together import judge_refusals
+from bot.pipeline.refused_together import judge_refusals, told_together
 from bot.pipeline.slowness import judge_times
 from bot.runtime import Context
 from bot.watch.alerts import Alert, Rule, wanted
@@ -29,13 +29,14 @@ Way = tuple[str, str, str]
 
 def oversee(ctx: Context, now: datetime) -> int:
     """One look; how many incidents were opened."""
-    known = incidents.open_incidents(ctx)
+    opened = judge_refusals(ctx, incidents.open_incidents(ctx), now)
+    known = incidents.open_incidents(ctx)  # with those: what they tell of is not told again below
     jobs = ctx.queries.started_jobs(now - ctx.policy.rules.slow_window)
-    opened = _judge(ctx, known, Rule.BURN_RATE, _fleet(ctx, jobs, known, now), now)
+    opened += _judge(ctx, known, Rule.BURN_RATE, _fleet(ctx, jobs, known, now), now)
     opened += _judge(ctx, known, Rule.DISK, _disk(ctx, known), now)
     opened += _judge(ctx, known, Rule.STUCK, stuck_alerts(_stuck(ctx, now)), now)
     active = [job for job in jobs if job.finished_at is None or now - job.finished_at <= RECENT]
-    opened += judge_refusals(ctx, known, now) + judge_times(ctx, known, active, now)
+    opened += judge_times(ctx, known, active, now)
     return opened + _judge_prices(ctx, known, active, now)
 
 
@@ -57,8 +58,12 @@ def _fleet(ctx: Context, jobs: Sequence[Job], known: Open, now: datetime) -> lis
     hours = [timedelta(hours=number) for number in range(12, 0, -1)]
     edges = sorted({*spans, *(hour for hour in hours if hour <= rules.slow_window)}, reverse=True)
     counted = ctx.queries.settled_since([job.id for job in jobs], [now - span for span in edges])
+    by_id = {job.id: job for job in jobs}
     by_job: dict[str, list[Settled]] = {}
     for (job_id, state), numbers in counted.items():
+        if state is ItemState.REFUSED:
+            elsewhere = told_together(ctx, by_id[job_id], known, by_model=False)
+            numbers = tuple(max(0, number - elsewhere) for number in numbers)
         so_far = by_job.setdefault(job_id, [Settled()] * len(edges))
         stored = state is ItemState.STORED
         by_job[job_id] = [
@@ -66,7 +71,7 @@ def _fleet(ctx: Context, jobs: Sequence[Job], known: Open, now: datetime) -> lis
             for was, number in zip(so_far, numbers, strict=True)
         ]
     sums = [sum((found[place] for found in by_job.values()), Settled()) for place in range(len(edges))]
-    titles = {job.id: job.title for job in jobs}
+    titles = {job_id: job.title for job_id, job in by_id.items()}
     fleet = Fleet(
         windows={span: sums[edges.index(span)] for span in spans},
         jobs={span: _worst(by_job, titles, edges.index(span)) for span in spans},

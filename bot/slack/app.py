@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -107,7 +108,9 @@ def connect(app: App, settings: Settings) -> Socket:
 
 
 class Socket(SocketModeHandler):
-    """The SDK's handler, whose `close` does not fail on a connection that Slack closes at that moment."""
+    """The SDK's handler, whose `close` neither fails nor waits for ever on a connection that comes or goes at
+    that moment.
+    """
 
     @property
     def connected(self) -> bool:
@@ -115,6 +118,14 @@ class Socket(SocketModeHandler):
         return bool(self.client.is_connected())
 
     def close(self) -> None:
+        closing = threading.Thread(target=self._close, name="closing the socket")
+        closing.start()
+        while closing.is_alive():
+            # slack_sdk 3.47: a session that just begins takes back that it is to end, and `close` awaits it
+            self.client.current_session_state.terminated = True
+            closing.join(0.1)
+
+    def _close(self) -> None:
         try:
             super().close()  # type: ignore[no-untyped-call]
         except AttributeError:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from slack_bolt import BoltContext, BoltResponse
+from slack_bolt import BoltContext, BoltRequest, BoltResponse
 from slack_sdk import WebClient
 
 from bot.runtime import Context
@@ -15,7 +15,7 @@ from bot.slack import blocks as b
 from bot.slack import reach, views
 from bot.slack.listeners.parts import where_of
 from bot.slack.reach import Where
-from bot.slack.rights import not_admitted
+from bot.slack.rights import UNKNOWN, not_admitted
 from bot.slack.wire import SlackTrouble, wire_of
 
 log = logging.getLogger(__name__)
@@ -25,6 +25,9 @@ HEARD_SUBTYPES = (None, "file_share")
 
 OF_NOBODY = ("app_uninstalled", "tokens_revoked", "file_shared")
 """Events behind which nobody stands who wants something of the bot."""
+
+DELIVERED_AGAIN = 3
+"""How often Slack delivers an event again that is not acknowledged: at once, after a minute, after five."""
 
 Json = Mapping[str, Any]
 
@@ -36,6 +39,7 @@ def gate(ctx: Context) -> Callable[..., BoltResponse | None]:
         body: dict[str, Any],
         context: BoltContext,
         client: WebClient,
+        request: BoltRequest,
         next: Callable[[], None],  # noqa: A002
     ) -> BoltResponse | None:
         event: Json = body.get("event") or {}
@@ -48,12 +52,21 @@ def gate(ctx: Context) -> Callable[..., BoltResponse | None]:
         if event.get("type") not in OF_NOBODY:
             where = replace(_where(body, event), team=home)
             refused = not_admitted(ctx, wire_of(client), where, ctx.clock())
+            if refused == UNKNOWN and event and not _last_time(request):
+                return BoltResponse(
+                    status=503, body=""
+                )  # Slack brings it again; what people wrote is not lost
             if refused is not None:
                 return _turned_away(ctx, client, body, where, refused)
         next()
         return None
 
     return only_members
+
+
+def _last_time(request: BoltRequest) -> bool:
+    """Whether Slack delivers an event for the last time."""
+    return "".join(request.headers.get("x-slack-retry-num", ())) == str(DELIVERED_AGAIN)
 
 
 def _for_us(ctx: Context, event: Json, context: BoltContext) -> bool:

@@ -42,7 +42,7 @@ def progress_of(ctx: Context, job: Job, now: datetime, newest: Newest | None = N
         counts=counts,
         ledger=ledger,
         pauses=[pause for pause in ctx.notices.pauses().values() if pause.provider == job.provider],
-        held=sum(batch.count for batch in batches if batch.state is SubmissionState.PREPARED),
+        held=sum(one.count for one in ctx.queries.prepared(job.id, list(ctx.providers))),
         reported=sum(done.values()),
         retrying=sum(again.count for again in ctx.queries.retrying(job.id)),
         ends_at=_ends_at(ctx, job, plan, batches, now) if job.state in GOING else None,

@@ -66,7 +66,7 @@ class Progress:
     ledger: Ledger
     pauses: Sequence[Pause] = ()
     held: int = 0
-    """Pictures in batches that wait to be sent."""
+    """Pictures in submissions that wait to be sent."""
     reported: int = 0
     """Pictures in flight of which the provider says that it is done with them."""
     retrying: int = 0
@@ -187,6 +187,8 @@ def _time(job: Job, progress: Progress, now: datetime) -> str:
         return "waits for approval"
     if progress.queue is not None:
         return _turn(progress.queue, now)
+    if progress.pauses and not job.spec.get("route") and progress.at_provider <= 0:
+        return f"goes on when {progress.pauses[0].provider} works again"
     started = job.started_at or job.created_at
     latest = started + timedelta(seconds=job.window_seconds)
     if progress.ends_at is not None and progress.ends_at >= now:

@@ -16,11 +16,13 @@ _ADDRESS: Final = re.compile(
     r"(?:https?://|www\.)[^\s)>”\"]*[^\s)>”\".,;:!?]\)?",
     re.IGNORECASE,
 )
-_REQUEST: Final = re.compile(
-    r"\s*[(\[]?\b(?:request[ _-]?id|trace[ _-]?id|correlation[ _-]?id)\b[:=]?\s*['\"]?"
-    r"(?=[\w-]*\d)[\w-]{6,}['\"]?[)\]]?|\s*[(\[]?\breq_\w{6,}[)\]]?",
-    re.IGNORECASE,
+_NUMBER: Final = (
+    r"(?:\b(?:request[ _-]?id|trace[ _-]?id|correlation[ _-]?id)\b[:=]?\s*['\"]?(?=[\w-]*\d)[\w-]{6,}['\"]?"
+    r"|(?:\brequest\s+)?\breq_\w{6,})"
 )
+_REQUEST: Final = re.compile(rf"\s*[(\[]{_NUMBER}[)\]]|,?\s*{_NUMBER}", re.IGNORECASE)
+"""With its brackets where they hold nothing else."""
+
 _VIOLATIONS: Final = re.compile(r"\bsafety_violations=\[([^\]]+)\]")
 """Names what the content rules object to, behind all the rest (seen with one vendor's image models)."""
 

@@ -23,6 +23,7 @@ def rate_alerts(facts: JobFacts, rules: AlertRules, open_keys: Collection[str]) 
     Refusals explain the rate where what is missing beside them would be no alert. Then there is one message:
     the one that stands (`open_keys`), else the refusals. It goes on to be the one as long as it stands.
     """
+    facts = replace(facts, tally=facts.tally.counting_made())
     few, refused = _success_rate(facts, rules, open_keys), _refusals(facts, rules, open_keys)
     if few is None or refused is None:
         return [alert for alert in (few, refused) if alert is not None]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -24,6 +24,8 @@ class Tally:
     """Sent, reply lost, and the provider cannot tell whether it arrived."""
     in_flight: int = 0
     """Waiting, sent, made but not yet kept, or waiting for the next try."""
+    made: int = 0
+    """Of `in_flight`: made, and not yet kept."""
 
     duplicates: int = 0
     """Of `stored`: copied from an identical request instead of made and paid."""
@@ -46,6 +48,12 @@ class Tally:
         counts = (self.requested, *self._parts, self.duplicates, self.reused, self.first_try, self.retries)
         if any(number < 0 for number in counts):
             raise ValueError(f"a count is negative: {self}")
+
+    def counting_made(self) -> Tally:
+        """The same with what is made counted as stored. A refusal is final at once, a picture only when it
+        is kept: while many are fetched, the rates of what is settled are too bad.
+        """
+        return replace(self, stored=self.stored + self.made, in_flight=self.in_flight - self.made, made=0)
 
     @property
     def unaccounted(self) -> int:

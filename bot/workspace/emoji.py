@@ -17,7 +17,7 @@ point_right 👉  thinking_face 🤔  smile 😄  slightly_smiling_face 🙂  gr
 wink 😉  heart ❤️  green_heart 💚  broken_heart 💔  cry 😢  scream 😱  moneybag 💰
 money_with_wings 💸  dollar 💵  credit_card 💳  chart_with_upwards_trend 📈
 chart_with_downwards_trend 📉  bar_chart 📊  clipboard 📋  pencil 📝  pencil2 ✏️  memo 📝
-wastebasket 🗑️  repeat 🔁  arrows_counterclockwise 🔄  arrow_right ➡️  arrow_left ⬅️
+wastebasket 🗑️  repeat 🔁  recycle ♻️  arrows_counterclockwise 🔄  arrow_right ➡️  arrow_left ⬅️
 arrow_up ⬆️  arrow_down ⬇️  double_vertical_bar ⏸️
 black_right_pointing_triangle_with_double_vertical_bar ⏯️  arrow_forward ▶️
 octagonal_sign 🛑  information_source ℹ️  question ❓  exclamation ❗  zap ⚡  hammer 🔨

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.pipeline.attend import attend
+from bot.pipeline.attend import attend, tally
+from bot.pipeline.rounds import STAGES
 from bot.runtime import Context
 from providers.base import Billed, Failure, FailureKind, Lane, Size
 from storage.records import Incident, Job
@@ -90,3 +91,21 @@ def test_where_pauses_are_not_told_the_job_is(ctx: Context, tmp_path: Path) -> N
     object.__setattr__(ctx, "policy", replace(ctx.policy, rules=rules))
     job = run(ctx, tmp_path, 40, *[DOWN] * 24, step=30)
     assert [one.key for one in told(ctx)] == [f"success-rate:{job.id}"]
+
+
+@pytest.mark.parametrize("url", [None])
+def test_a_healthy_batch_whose_pictures_are_still_fetched_is_left_alone(ctx: Context, tmp_path: Path) -> None:
+    rules = replace(ctx.policy.rules, minimum_sample=3)
+    object.__setattr__(ctx, "policy", replace(ctx.policy, rules=rules))
+    provider = ctx.providers["sketch"]
+    assert isinstance(provider, PaidSketch)
+    provider.failures.extend([REFUSED] * 3)
+    job = started(ctx, sheet(tmp_path, [{"prompt": f"mug {n}"} for n in range(120)]), size=Size(64, 64))
+    for _ in range(20):
+        for name, stage in STAGES.items():
+            if name != "collect":
+                stage(ctx, ctx.clock())
+        ctx.clock.move(2)  # type: ignore[attr-defined]
+    seen = tally(ctx, job)
+    assert (seen.made, seen.refused, seen.stored) == (117, 3, 0)
+    assert told(ctx) == []

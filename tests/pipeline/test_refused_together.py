@@ -91,10 +91,11 @@ def test_ten_jobs_of_eight_rows_that_share_a_template_are_told_once_with_it(
     (incident,) = told(ctx)
     assert "Small batches with the template “a nude with a {{ colour }} {{ name }}”" in incident.headline
     assert incident.job_id is None
-    assert incident.key.startswith("refusals:together/template/")
+    assert incident.key.startswith("refusals:template/")
     assert incident.chart is not None
     later = [one for one in ctx.notices.incidents() if one.opened_at > incident.opened_at and one.job_id]
     assert later == [], "small jobs it explains have no alert of their own any more"
+    assert "burn-rate" not in {one.rule for one in ctx.notices.incidents()}, "nor all of them together"
     assert isinstance(ctx.clock, TestClock)
     ctx.clock.move(timedelta(hours=25).total_seconds())
     oversee(ctx, ctx.clock())

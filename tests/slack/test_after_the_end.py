@@ -142,4 +142,6 @@ def test_a_provider_that_is_paused_is_told_to_the_jobs_that_wait(home: House) ->
     home.arrived()
     home.tick(times=3)
     assert "openai is paused: Key not accepted" in words(home.card())
+    assert "goes on when openai works again" in words(home.card())
+    assert "(0 at the provider)" in words(home.card()), "what was turned away is not there"
     assert sum("openai is paused" in words(m) and m["ts"] != home.card()["ts"] for m in home.replies()) == 1

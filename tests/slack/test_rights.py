@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from slack_bolt import BoltRequest
 
 from bot.policy import Roles
 from bot.slack.people import FRESH, directory_of
@@ -91,6 +92,35 @@ def test_where_slack_does_not_say_who_somebody_is_nothing_is_allowed(home: House
     slack.fail_next("users.info", "internal_error")
     home.clock.move(timedelta(minutes=1).total_seconds())
     assert asked(home, Right.START, MEMBER) is None, "it is remembered"
+
+
+def test_what_somebody_wrote_waits_until_slack_says_who_it_is(home: House, slack: Workspace) -> None:
+    directory_of(wire_of(home.app.client))._people.clear()
+    slack.fail_next("users.info", "internal_error")
+    home.ana.say(home.channel, f"<@{slack.bot_user_id}> status")
+    home.arrived()  # Slack brought it again
+    home.tick(times=2)
+    assert "You have no image batches yet" in words(slack.calls("chat.postEphemeral")[-1].args)
+
+
+def test_who_stays_unknown_is_told_so_in_the_end(home: House, slack: Workspace) -> None:
+    def asked_again(times: int) -> BoltRequest:
+        event = {
+            "type": "app_mention",
+            "user": MEMBER,
+            "channel": home.channel,
+            "ts": "1.1",
+            "text": "status",
+        }
+        body = {"type": "event_callback", "team_id": TEAM_ID, "event": event, "event_id": "Ev1"}
+        return BoltRequest(mode="socket_mode", body=body, headers={"x-slack-retry-num": str(times)})
+
+    for times, status in ((1, 503), (2, 503), (3, 200)):
+        directory_of(wire_of(home.app.client))._people.clear()
+        slack.fail_next("users.info", "internal_error")
+        assert home.app.dispatch(asked_again(times)).status == status
+    (told,) = slack.calls("chat.postEphemeral")
+    assert UNKNOWN in words(told.args)
 
 
 def test_a_guest_is_told_and_nothing_is_made(home: House) -> None:

@@ -16,7 +16,7 @@ from storage.records import Job, Thread
 from storage.reviews import Pick
 from storage.shelved import Permit, Preset, Schedule, ScheduleState
 from storage.states import ReviewEvent
-from tests.parts import START, run_to_end, sheet, started
+from tests.parts import START, make_context, run_to_end, sheet, started
 from tests.storage.test_store import ctx, postgres  # noqa: F401  fixtures
 
 ANA, BEN = "U0ANA7777", "U0BEN8888"
@@ -113,9 +113,15 @@ def test_the_commands_hand_out_erase_and_say_what_would_go(
     monkeypatch.chdir(tmp_path)
     out = tmp_path / "ana.json"
     assert export_person(ANA, out) == 0
+    assert not out.exists(), "nothing is stored about her yet"
+    with make_context(tmp_path / "data") as store:
+        store.shelf.permit(Permit("job123", ANA, store.clock()))
+    assert export_person(ANA, out) == 0
     assert f'"person": "{ANA}"' in out.read_text()
     assert erase_person(ANA, yes=True) == 0
-    assert "nothing was stored" in capsys.readouterr().out
+    assert "1 in permit" in capsys.readouterr().out
+    assert erase_person(ANA, yes=True) == 0
+    assert f"Nothing that is stored names {ANA}." in capsys.readouterr().out
     assert show_or_prune(dry_run=True, as_json=False) == 0
     assert "all files" in capsys.readouterr().out
     assert show_or_prune(dry_run=False, as_json=False) == 0

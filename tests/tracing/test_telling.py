@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import logging
 import socket
 import sys
 import threading
@@ -18,6 +20,7 @@ from bot.config import Settings
 from bot.doctor.examine import look
 from bot.doctor.finding import State
 from bot.doctor.traces import traces
+from bot.logs import formatter
 from bot.pulse import Pulse
 from bot.runtime import now
 from bot.scheduler import Charge, guarded
@@ -167,6 +170,32 @@ def test_a_collector_that_never_answers_does_not_hold_up_the_end(
             began = time.monotonic()
         assert time.monotonic() - began < 8, "the package alone waits for ten seconds"
     assert "did not get through" in caplog.text
+    for thread in threading.enumerate():  # what it has to say still is not for the next test's log
+        if thread.name.startswith(("last-spans", "Otel")):
+            thread.join(60)
+
+
+def test_a_header_that_is_no_header_is_not_quoted_in_the_log(collector: Collector) -> None:
+    given = settings(
+        collector,
+        otel_exporter_otlp_headers=SecretStr(
+            "x-team=pictures,x-api-key=0123456789abcdef,authorization Bearer:c0llector"
+        ),
+    )
+    out = io.StringIO()
+    handler = logging.StreamHandler(out)
+    handler.setFormatter(formatter(given))
+    root = logging.getLogger()
+    root.addHandler(handler)
+    try:
+        with traced(given), doing("poll", call=True, job="k7wqpd"):
+            logging.getLogger("bot.trial").warning("pictures told with 0123456789abcdef")
+    finally:
+        root.removeHandler(handler)
+    assert "pictures told with [hidden]" in out.getvalue(), "a short value is no key"
+    assert "invalid" in out.getvalue()
+    assert "c0llector" not in out.getvalue()
+    assert collector.headers[0]["x-team"] == "pictures"
 
 
 # --- the doctor ----------------------------------------------------------------------------------------

@@ -53,6 +53,11 @@ SEEN = [
         "An internal error has occurred. Please retry or report in the forum.",
         "An internal error has occurred",
     ),
+    (
+        "OpenAI: Incorrect API key provided: [hidden] (401 invalid_api_key, request req_f15dc38f044d44099c).",
+        "OpenAI: Incorrect API key provided: [hidden] (401 invalid_api_key)",
+    ),
+    ("Overloaded (request req_f15dc38f044d44099c).", "Overloaded"),
     ("Request contains an invalid argument.", "Request contains an invalid argument"),
     ("Generated image rejected by content moderation.", "Generated image rejected by content moderation"),
     (

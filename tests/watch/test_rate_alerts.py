@@ -123,6 +123,20 @@ class TestRefusals:
         assert opened > 500
 
 
+class TestWhatIsMade:
+    """A refusal is final at once, a picture only when it is fetched."""
+
+    def test_what_is_made_and_not_yet_kept_counts_as_come_out(self) -> None:
+        tally = Tally(1000, stored=0, refused=12, failed=8, in_flight=980, made=980)
+        assert keys(tally) == []
+        assert keys(replace(tally, refused=60, in_flight=932, made=932)) == [REFUSED]
+
+    def test_the_sums_stay_whole(self) -> None:
+        tally = Tally(100, stored=10, refused=5, in_flight=85, made=60)
+        assert tally.unaccounted == tally.counting_made().unaccounted == 0
+        assert (tally.counting_made().stored, tally.counting_made().in_flight) == (70, 25)
+
+
 class TestPausedProviders:
     def test_what_a_paused_provider_fails_is_told_by_its_pause(self) -> None:
         assert keys(Tally(100, stored=80, failed=20), outages=20) == []
