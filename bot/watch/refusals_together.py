@@ -197,7 +197,7 @@ def _alert(share: Share, pool: Pool, rules: AlertRules) -> Alert:
         f"Small batches with {_said(share)}: content rules refused {count(refused, 'picture')} of {of:,} "
         f"({percent(refused / of)}, {usual})",
         (
-            f"None of the {len(share.jobs):,} batches shows it by itself. Refused most: "
+            f"Seen in {len(share.jobs):,} batches together. Refused most: "
             f"{', '.join(named) if more else listed(named)}{more}.",
         ),
         (_what_to_do(share),),

@@ -33,10 +33,7 @@ class TestOneCause:
             "Small batches with the template “a nude {{ name }}”: content rules refused 15 pictures of 80 "
             "(18.7%, 0.7% of all others)"
         )
-        assert (
-            "None of the 10 batches shows it by itself. Refused most: Batch J1 (J1) 2 of 8"
-            in alert.details[0]
-        )
+        assert "Seen in 10 batches together. Refused most: Batch J1 (J1) 2 of 8" in alert.details[0]
         assert alert.details[0].endswith("and 5 more.")
         assert alert.chart is not None
         assert Bars.of(alert.chart.to_json()) == alert.chart
