@@ -359,8 +359,28 @@ def load(environ: Mapping[str, str] | None = None, folder: Path | None = None) -
     except ValidationError as problem:
         first = problem.errors()[0]
         field = str(first["loc"][0])
-        what = first["msg"].removeprefix("Value error, ")
+        what = _wrong(first["type"], first["input"], first["msg"].removeprefix("Value error, "))
         raise SettingsError(f"{field.upper()} (from {origins.get(field, 'default')}): {what}") from None
+
+
+def _wrong(kind: str, value: object, said: str) -> str:
+    """What is wrong with a value, in words of ours where they are plainer. A secret is a text, and is none of
+    these.
+    """
+    if kind in _WANTED:
+        return f"“{value}” is not {_WANTED[kind]}"
+    bounds = ("greater_than", "greater_than_equal", "less_than", "less_than_equal")
+    return said.replace("Input should be", f"“{value}” should be") if kind in bounds else said
+
+
+_WANTED = {
+    "int_parsing": "a whole number, like 30",
+    "float_parsing": "a number, like 0.95",
+    "decimal_parsing": "an amount in US dollars, like 12.50",
+    "bool_parsing": "a yes or no; write true or false",
+    "time_parsing": "a time of day, like 02:00",
+}
+"""What a value should have been, by what pydantic calls the mistake."""
 
 
 def _toml(file: Path, *, required: bool) -> Mapping[str, Any]:

@@ -40,6 +40,7 @@ def serve_forever() -> int:
     logs.take_over()
     for name, origin in loaded.unknown:
         log.warning("%s (%s) is not a setting and does nothing; `imgbatch doctor` says more", name, origin)
+    check_slack(settings)  # before anything is opened or brought to a newer form
     stop = threading.Event()
 
     def told(_number: int, _frame: FrameType | None) -> None:

@@ -41,16 +41,21 @@ def test_secrets_are_never_shown(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "value", "words"),
     [
-        ("IMGBATCH_ATTEMPTS", "many", "IMGBATCH_ATTEMPTS .from environment.*integer"),
-        ("IMGBATCH_ATTEMPTS", "0", "IMGBATCH_ATTEMPTS .from environment.*greater than or equal to 1"),
+        ("IMGBATCH_ATTEMPTS", "many", "IMGBATCH_ATTEMPTS .from environment.*“many” is not a whole number"),
+        (
+            "IMGBATCH_ATTEMPTS",
+            "0",
+            "IMGBATCH_ATTEMPTS .from environment.*“0” should be greater than or equal to 1",
+        ),
         (
             "IMGBATCH_FORMAT",
             "bmp",
             "IMGBATCH_FORMAT .*is “bmp”; use one of webp, jpeg, png",
         ),
         ("IMGBATCH_BUDGET_USD", "-3", "IMGBATCH_BUDGET_USD"),
+        ("IMGBATCH_BUDGET_USD", "lots", "“lots” is not an amount in US dollars"),
         ("IMGBATCH_ALERT_RATE", "95", "IMGBATCH_ALERT_RATE"),
-        ("FAL_WEBHOOKS", "maybe", "FAL_WEBHOOKS .from environment.*boolean"),
+        ("FAL_WEBHOOKS", "maybe", "FAL_WEBHOOKS .from environment.*“maybe” is not a yes or no"),
         ("IMGBATCH_PUBLIC_URL", "http://bot.example.com", "IMGBATCH_PUBLIC_URL .*must begin with https"),
         ("IMGBATCH_PUBLIC_URL", "https://192.168.1.2:8080", "IMGBATCH_PUBLIC_URL .*a private or loopback"),
         ("IMGBATCH_PUBLIC_URL", "https://localhost/x", "IMGBATCH_PUBLIC_URL .*a private or loopback"),
@@ -62,6 +67,13 @@ def test_a_wrong_value_is_one_sentence_with_its_name_and_origin(
     with pytest.raises(SettingsError, match=words) as caught:
         load({name: value}, tmp_path)
     assert "\n" not in str(caught.value)
+
+
+def test_a_secret_of_the_wrong_kind_is_not_repeated(tmp_path: Path) -> None:
+    (tmp_path / "imgbatch.toml").write_text("openai_api_key = 1234567890\n")
+    with pytest.raises(SettingsError, match="OPENAI_API_KEY") as caught:
+        load({}, tmp_path)
+    assert "1234567890" not in str(caught.value)
 
 
 def test_a_file_that_is_named_must_be_there_and_be_toml(tmp_path: Path) -> None:

@@ -164,7 +164,7 @@ def _app_token(settings: Settings) -> Iterator[Finding]:
     except (SlackApiError, OSError) as problem:
         said = (
             f"The app token does not work: {_words(problem)}. Generate one (xapp-) with the scope "
-            "connections:write under “Basic Information”, “App-Level Tokens”, for SLACK_APP_TOKEN."
+            "connections:write on the app's first page, under “App-Level Tokens”, for SLACK_APP_TOKEN."
         )
         yield Finding("Slack", State.WRONG, said)
     else:

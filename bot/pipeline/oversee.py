@@ -30,7 +30,7 @@ Way = tuple[str, str, str]
 def oversee(ctx: Context, now: datetime) -> int:
     """One look; how many incidents were opened."""
     opened = judge_refusals(ctx, incidents.open_incidents(ctx), now)
-    known = incidents.open_incidents(ctx)  # with those: what they tell of is not told of all together again
+    known = incidents.open_incidents(ctx)  # with those: what they tell of is not told again below
     jobs = ctx.queries.started_jobs(now - ctx.policy.rules.slow_window)
     opened += _judge(ctx, known, Rule.BURN_RATE, _fleet(ctx, jobs, known, now), now)
     opened += _judge(ctx, known, Rule.DISK, _disk(ctx, known), now)
@@ -62,7 +62,7 @@ def _fleet(ctx: Context, jobs: Sequence[Job], known: Open, now: datetime) -> lis
     by_job: dict[str, list[Settled]] = {}
     for (job_id, state), numbers in counted.items():
         if state is ItemState.REFUSED:
-            elsewhere = told_together(ctx, by_id[job_id], known)
+            elsewhere = told_together(ctx, by_id[job_id], known, by_model=False)
             numbers = tuple(max(0, number - elsewhere) for number in numbers)
         so_far = by_job.setdefault(job_id, [Settled()] * len(edges))
         stored = state is ItemState.STORED

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from bot.pipeline import incidents
@@ -12,8 +13,8 @@ from bot.pipeline.varying import columns_of, template_of
 from bot.runtime import Context
 from bot.watch.alerts import Rule, subject
 from bot.watch.lift import LEAST
-from bot.watch.refusals_together import BEGIN, Kind, Pool, Share, alerts_together, share_key
-from storage.records import Job
+from bot.watch.refusals_together import Kind, Pool, Share, alerts_together, share_key
+from storage.records import Incident, Job
 
 JOBS = 200
 """The newest of them looked at, 20,000 pictures at most: what one look costs is in docs/measured.md."""
@@ -30,11 +31,17 @@ def judge_refusals(ctx: Context, known: Open, now: datetime) -> int:
     rules = ctx.policy.rules
     if Rule.REFUSALS in rules.off:
         return 0
-    standing = [one for key, one in known.items() if key.startswith(BEGIN)]
+    standing = _standing(known)
     small = ctx.queries.small_jobs(now - rules.refusal_window, rules.large_sample, JOBS)
     if not standing and ctx.queries.refused(small) < LEAST:
         return 0
-    found = alerts_together(_pool(ctx, small, now), rules, [subject(one.key) for one in standing])
+    told = [subject(one.key) for one in standing]
+    pool = _pool(ctx, small, now)
+    if incidents.told(f"{Rule.BURN_RATE}:all", known) is not None:
+        # That a model refuses whatever comes is told by all pictures together already.
+        shares = [one for one in pool.shares if one.kind is not Kind.MODEL or one.key in told]
+        pool = replace(pool, shares=shares)
+    found = alerts_together(pool, rules, told)
     incidents.close_others(ctx, standing, found, now)
     return incidents.keep(ctx, found, known, now)
 
@@ -92,13 +99,19 @@ def _values(ctx: Context, jobs: Mapping[str, Job]) -> list[Share]:
     return shares
 
 
-def told_together(ctx: Context, job: Job, known: Open) -> int:
-    """How many of the job's refusals an incident of many small jobs tells of already."""
-    standing = {subject(key) for key in known if key.startswith(BEGIN)}
+def _standing(known: Open) -> list[Incident]:
+    return [one for one in known.values() if one.rule == Rule.REFUSALS and one.job_id is None]
+
+
+def told_together(ctx: Context, job: Job, known: Open, *, by_model: bool = True) -> int:
+    """How many of the job's refusals an incident of many small jobs tells of already; `by_model`: one about
+    its model counts.
+    """
+    standing = {subject(one.key) for one in _standing(known)}
     if not standing or job.items >= ctx.policy.rules.large_sample:
         return 0
-    whole = {share_key(Kind.TEMPLATE, template_of(job)), share_key(Kind.MODEL, model_of(job))}
-    if whole & standing:
+    model = by_model and share_key(Kind.MODEL, model_of(job)) in standing
+    if model or share_key(Kind.TEMPLATE, template_of(job)) in standing:
         return ctx.queries.refused([job.id])
     return max(
         (

@@ -303,59 +303,65 @@ def _more_button() -> Block:
 
 
 def _further(draft: Draft, cards: Sequence[ModelCard]) -> list[Block]:
-    deliveries = [f.option(f"{one.name} ({one.size}, {one.format})", one.name) for one in PRESETS.values()]
-    own = draft.text("delivery")
-    if own and own not in PRESETS:
-        deliveries.append(f.option(own, own))
-    rush = [f.option("Make late pictures now, at the full price", "rush")]
-    again = [f.option("Copy what was approved here before instead of making it again", "approved")]
-    brand, known = MAX_BRAND_CHARACTERS, list(dict.fromkeys(card.provider for card in cards))
     return [
         b.divider(),
         *_quality(cards, draft),
+        *_amounts(draft),
+        _delivery(draft),
+        *_times(draft),
+        *_wording(draft, list(dict.fromkeys(card.provider for card in cards))),
+    ]
+
+
+def _amounts(draft: Draft) -> list[Block]:
+    """How many pictures are made, which not, and for how much at most."""
+    variants = f.number(draft.text("variants") or "1", least="1", most=str(MAX_VARIANTS))
+    pilot = f.number(draft.text("pilot"), least="1", most=str(MAX_PILOT))
+    again = [f.option("Copy what was approved here before instead of making it again", "approved")]
+    reuse = f.boxes(again, draft.values.get("reuse"))
+    budget = f.number(draft.text("budget"), least="0.01", decimal=True)
+    first = "So many pictures are made first; the rest waits until somebody has looked at them."
+    return [
+        f.field("variants", "Pictures per prompt", variants),
+        f.field("pilot", "Sample first", pilot, hint=first),
         f.field(
-            "variants",
-            "Pictures per prompt",
-            f.number(draft.text("variants") or "1", least="1", most=str(MAX_VARIANTS)),
+            "reuse", "Approved before", reuse, hint="The plan says how many that are, and what it saves."
         ),
-        f.field(
-            "pilot",
-            "Sample first",
-            f.number(draft.text("pilot"), least="1", most=str(MAX_PILOT)),
-            hint="So many pictures are made first; the rest waits until somebody has looked at them.",
-        ),
-        f.field(
-            "reuse",
-            "Approved before",
-            f.boxes(again, draft.values.get("reuse")),
-            hint="The plan says how many that are, and what it saves.",
-        ),
-        f.field(
-            "budget",
-            "Budget in US dollars",
-            f.number(draft.text("budget"), least="0.01", decimal=True),
-            hint="The batch is refused if it may cost more.",
-        ),
-        f.field("delivery", "Web files for", f.choice(deliveries, own)),
-        f.field(
-            "deadline",
-            "Wanted by",
-            f.text(draft.text("deadline"), "Friday 17:00", most=60),
-            hint="A day and a time, on your own clock unless a zone like +02:00 stands behind it.",
-        ),
+        f.field("budget", "Budget in US dollars", budget, hint="The batch is refused if it may cost more."),
+    ]
+
+
+def _delivery(draft: Draft) -> Block:
+    options = [f.option(f"{one.name} ({one.size}, {one.format})", one.name) for one in PRESETS.values()]
+    own = draft.text("delivery")
+    if own and own not in PRESETS:
+        options.append(f.option(own, own))
+    return f.field("delivery", "Web files for", f.choice(options, own))
+
+
+def _times(draft: Draft) -> list[Block]:
+    """By when the pictures are wanted, and looked at, and by how many."""
+    deadline, review = (
+        f.text(draft.text(name), "Friday 17:00", most=60) for name in ("deadline", "review_by")
+    )
+    rush = [f.option("Make late pictures now, at the full price", "rush")]
+    quorum = f.number(draft.text("quorum"), least="1", most="9")
+    clock = "A day and a time, on your own clock unless a zone like +02:00 stands behind it."
+    return [
+        f.field("deadline", "Wanted by", deadline, hint=clock),
         f.field("rush", "If it gets late", f.boxes(rush, draft.values.get("rush"))),
-        f.field("review_by", "Reviewed by", f.text(draft.text("review_by"), "Friday 17:00", most=60)),
-        f.field(
-            "quorum",
-            "How many must approve each picture",
-            f.number(draft.text("quorum"), least="1", most="9"),
-        ),
-        f.field(
-            "route",
-            "Providers to try, in order",
-            f.text(draft.text("route"), ", ".join(known[:3]), most=200),
-            hint="Each picture is made by the first that can make it. It takes the place of the model above.",
-        ),
+        f.field("review_by", "Reviewed by", review),
+        f.field("quorum", "How many must approve each picture", quorum),
+    ]
+
+
+def _wording(draft: Draft, providers: Sequence[str]) -> list[Block]:
+    """Who else may make it, what stands around the prompts, and what it is called."""
+    brand = MAX_BRAND_CHARACTERS
+    route = f.text(draft.text("route"), ", ".join(providers[:3]), most=200)
+    first = "Each picture is made by the first that can make it. It takes the place of the model above."
+    return [
+        f.field("route", "Providers to try, in order", route, hint=first),
         f.field("prefix", "Words in front of every prompt", f.text(draft.text("prefix"), most=brand)),
         f.field("suffix", "Words behind every prompt", f.text(draft.text("suffix"), most=brand)),
         f.field("title", "Name of the batch", f.text(draft.text("title"), most=MAX_TITLE_CHARACTERS)),

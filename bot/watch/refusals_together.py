@@ -24,9 +24,6 @@ MOST = 5
 NAMED, SHOWN = 5, 8
 """Batches named in words, and in the chart."""
 
-BEGIN = f"{Rule.REFUSALS}:together/"
-"""Begins the keys of these incidents."""
-
 
 class Kind(StrEnum):
     """What may be shared; of two that say the same, the first is named."""
@@ -34,6 +31,14 @@ class Kind(StrEnum):
     TEMPLATE = "template"
     VALUE = "value"
     MODEL = "model"
+
+
+NARROWER: Mapping[Kind, tuple[Kind, ...]] = {
+    Kind.VALUE: (),
+    Kind.TEMPLATE: (Kind.VALUE,),
+    Kind.MODEL: (Kind.VALUE, Kind.TEMPLATE),
+}
+"""What may be the cause where something wider is refused as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +68,11 @@ class Share:
 
 
 def share_key(kind: Kind, name: str, value: str = "") -> str:
-    """The key of an incident about this, which does not grow with what it names."""
-    digest = hashlib.sha256(f"{kind}\n{name}\n{value}".encode()).hexdigest()
-    return f"{BEGIN}{kind}/{digest[:12]}"
+    """The key of an incident about this. Templates and values may be long: of them it has a digest."""
+    if kind is Kind.MODEL:
+        return f"{Rule.REFUSALS}:{name}"
+    digest = hashlib.sha256(f"{name}\n{value}".encode()).hexdigest()
+    return f"{Rule.REFUSALS}:{kind}/{digest[:12]}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +111,8 @@ def _best(pool: Pool, rules: AlertRules) -> Share | None:
     """What chance explains least, if chance does not explain it: refused in at least two batches of which
     none has four fifths of it; over `refusal_alert` of at least `minimum_sample` pictures; at least twice as
     often as the rest; and luck(refused, of, the rest's rate, or what the target allows if that is more) x
-    things looked at < `luck`.
+    things looked at < `luck`. What something narrower explains is not it, also while that is too small to be
+    told.
     """
     settled = sum(of for of, _ in pool.jobs.values())
     refused = sum(hits for _, hits in pool.jobs.values())
@@ -122,9 +130,28 @@ def _best(pool: Pool, rules: AlertRules) -> Share | None:
             continue
         chance = luck(hits, of, max(rest, 1 - rules.success_target)) * len(pool.shares)
         rank = list(Kind).index(share.kind)
-        if chance < rules.luck and (best is None or (chance, rank) < best[:2]):
+        better = best is None or (chance, rank) < best[:2]
+        if chance < rules.luck and better and not _explained(share, pool.shares, rules):
             best = (chance, rank, share)
     return best[2] if best else None
+
+
+def _explained(share: Share, others: Sequence[Share], rules: AlertRules) -> bool:
+    """Whether something narrower is refused at least twice as often as the rest of it, and that rest would
+    be no alert.
+    """
+    for other in others:
+        if other.kind not in NARROWER[share.kind]:
+            continue
+        mine = [numbers for job, numbers in other.jobs.items() if job in share.jobs]
+        of, hits = sum(number for number, _ in mine), sum(number for _, number in mine)
+        rest_of, rest_hits = share.of - of, share.refused - hits
+        if hits < LEAST or rest_of < LEAST or hits / of < TIMES * rest_hits / rest_of:
+            continue
+        chance = luck(rest_hits, rest_of, 1 - rules.success_target) * len(others)
+        if rest_hits / rest_of <= rules.refusal_alert or chance >= rules.luck:
+            return True
+    return False
 
 
 def _without(pool: Pool, told: Share) -> Pool:
@@ -170,7 +197,7 @@ def _alert(share: Share, pool: Pool, rules: AlertRules) -> Alert:
         f"Small batches with {_said(share)}: content rules refused {count(refused, 'picture')} of {of:,} "
         f"({percent(refused / of)}, {usual})",
         (
-            f"None of the {len(share.jobs):,} batches shows it by itself. Refused most: "
+            f"Seen in {len(share.jobs):,} batches together. Refused most: "
             f"{', '.join(named) if more else listed(named)}{more}.",
         ),
         (_what_to_do(share),),

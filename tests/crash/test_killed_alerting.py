@@ -85,7 +85,7 @@ def _states(ctx: Context, job: str) -> list[str]:
 
 
 @pytest.mark.crash
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 def test_killed_at_every_effect_an_incident_has_one_message_a_place_that_ends_up_right(
     forks: ForkServerContext, tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:

@@ -20,7 +20,7 @@ PROMPTS = ["red mug", "blue mug"]
 
 
 @pytest.mark.crash
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 def test_killed_at_every_effect_nothing_is_announced_twice(
     forks: Any, tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:

@@ -65,7 +65,7 @@ def begin(folder: Path, channel: str) -> str:
 
 
 @pytest.mark.crash
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 def test_killed_at_every_effect_a_digest_is_posted_once_with_its_chart(
     forks: ForkServerContext, tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:

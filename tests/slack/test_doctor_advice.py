@@ -24,6 +24,7 @@ from bot.intake.preset import read_defaults
 from bot.workspace.server import Workspace
 from providers import catalogue
 from providers.simulators import SIMULATORS
+from providers.wire.errors import hide
 from storage.shelved import Preset, Schedule, ScheduleState
 from tests.parts import START, make_context
 from tests.slack.test_doctor import at, found, said
@@ -49,6 +50,9 @@ def test_a_bot_token_that_is_wrong_does_not_hide_an_app_token_that_is(slack: Wor
     assert "Copy the Bot User OAuth Token (xoxb-)" in findings[0].sentence
     assert "SLACK_BOT_TOKEN again" in findings[0].sentence
     assert "Generate one (xapp-) with the scope connections:write" in findings[1].sentence
+    assert "[hidden]" not in " ".join(hide(one.sentence, []) for one in findings), (
+        "no advice looks like a secret"
+    )
 
 
 def test_tokens_in_each_others_place_are_recognised(slack: Workspace) -> None:

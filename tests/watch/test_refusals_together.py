@@ -33,10 +33,7 @@ class TestOneCause:
             "Small batches with the template “a nude {{ name }}”: content rules refused 15 pictures of 80 "
             "(18.7%, 0.7% of all others)"
         )
-        assert (
-            "None of the 10 batches shows it by itself. Refused most: Batch J1 (J1) 2 of 8"
-            in alert.details[0]
-        )
+        assert "Seen in 10 batches together. Refused most: Batch J1 (J1) 2 of 8" in alert.details[0]
         assert alert.details[0].endswith("and 5 more.")
         assert alert.chart is not None
         assert Bars.of(alert.chart.to_json()) == alert.chart
@@ -62,6 +59,27 @@ class TestOneCause:
         (alert,) = alerts_together(pool(first, second, model, others=0), RULES)
         assert alert.key == model.key
         assert "Small batches with pictures by acme/m1" in alert.headline
+
+    def test_a_model_is_not_blamed_for_a_template_that_is_still_too_small_to_be_told(self) -> None:
+        template = Share(Kind.TEMPLATE, "nude", "", {"J1": (8, 4), "J2": (8, 5)})
+        others = Share(Kind.TEMPLATE, "red", "", {f"K{n}": (8, 0) for n in range(3)})
+        model = Share(Kind.MODEL, "acme/m1", "", {**template.jobs, **others.jobs})
+        assert alerts_together(pool(template, others, model, others=0), RULES) == []
+        larger = Share(Kind.TEMPLATE, "nude", "", {**template.jobs, "J3": (8, 3)})
+        model = Share(Kind.MODEL, "acme/m1", "", {**larger.jobs, **others.jobs})
+        (alert,) = alerts_together(pool(larger, others, model, others=0), RULES)
+        assert alert.key == larger.key
+
+    def test_a_template_is_not_blamed_for_a_value_of_it(self) -> None:
+        jobs = {f"J{n}": (8, 2) for n in range(5)}
+        template = Share(Kind.TEMPLATE, "a {{ colour }} mug", "", jobs)
+        value = Share(Kind.VALUE, "colour", "nude", dict.fromkeys(jobs, (3, 2)))
+        assert alerts_together(pool(template, value, others=0), RULES) == [], "15 nude ones"
+        more = {f"J{n}": (8, 2) for n in range(7)}
+        template = Share(Kind.TEMPLATE, "a {{ colour }} mug", "", more)
+        value = Share(Kind.VALUE, "colour", "nude", dict.fromkeys(more, (3, 2)))
+        (alert,) = alerts_together(pool(template, value, others=0), RULES)
+        assert alert.key == value.key
 
     def test_two_causes_are_two_messages(self) -> None:
         first = ten(2, name="one")
