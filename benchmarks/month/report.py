@@ -57,9 +57,10 @@ def sort_out(world: World, troubles: list[Trouble]) -> Found:
             found.missing.append(trouble)
             continue
         found.told.append((trouble, mine[0]))
-        by_rule = [one for one in mine[1:] if one.rule == mine[0].rule]
-        found.again += by_rule
-        found.caused += [one for one in mine[1:] if one not in by_rule]
+        told = [subject(one.key) for one in mine]
+        again = [one for place, one in enumerate(mine) if told[place] in told[:place]]
+        found.again += again
+        found.caused += [one for one in mine[1:] if one not in again]
     for incident in left:
         (found.caused if _caused(world, incident, troubles) else found.false).append(incident)
     return found

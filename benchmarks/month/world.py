@@ -44,6 +44,8 @@ USUAL: Mapping[str, float] = {
     "refusal_rate": 0.015,
 }
 """A vendor's good day: one call in a hundred fails in passing, and of the pictures 98.5% come out."""
+PRODUCTS = ("mug", "bag", "chair", "lamp", "shirt", "watch", "bottle", "sofa")
+"""Each has its template."""
 TAKES: Mapping[str, float] = {"fal": 10, "bfl": 10}
 """Seconds a picture takes at the vendors that queue live calls; those are seconds of the shared clock."""
 
@@ -80,14 +82,14 @@ class World:
     def begin(self, card: ModelCard, lane: Lane, colours: list[str], words: str = "") -> Job:
         """A job of one picture a colour has been started; `words` come to every fourth prompt."""
         self.jobs, self.pictures = self.jobs + 1, self.pictures + len(colours)
-        path = self.folder / "sheet.csv"
+        path, product = self.folder / "sheet.csv", PRODUCTS[self.jobs % len(PRODUCTS)]
         lines = [
             f"J{self.jobs:05d}-{number},{colour},{words if number % 4 == 0 else ''}"
             for number, colour in enumerate(colours, 1)
         ]
         path.write_text("\n".join(["sku,colour,note", *lines]) + "\n", encoding="utf-8")
         spec = JobSpec(
-            template="Studio photo of a {{ colour }} mug, {{ sku }} {{ note }}",
+            template=f"Studio photo of a {{{{ colour }}}} {product}, {{{{ sku }}}} {{{{ note }}}}",
             provider=card.provider,
             model=card.id,
             lane=card.lane_for(lane),
