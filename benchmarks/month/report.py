@@ -10,11 +10,9 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from benchmarks.month.troubles import REFUSING, Trouble
-from benchmarks.month.world import BEGIN as FIRST_DAY
-from benchmarks.month.world import World
+from benchmarks.month.world import BEGIN, World
 from bot.slack.alerts import OPERATORS
-from bot.watch.alerts import subject
-from bot.watch.refusals_together import BEGIN
+from bot.watch.alerts import Rule, subject
 from storage.records import Incident, Job
 from storage.states import JobState
 
@@ -39,7 +37,7 @@ class Found:
 
 def met(job: Job, troubles: Iterable[Trouble]) -> bool:
     """Whether a job was started to meet a trouble, or was under way at a vendor that had one."""
-    ended = job.finished_at or datetime.max.replace(tzinfo=FIRST_DAY.tzinfo)
+    ended = job.finished_at or datetime.max.replace(tzinfo=BEGIN.tzinfo)
     return any(
         job.id in one.jobs
         or (one.vendor == job.provider and job.created_at <= one.until + AFTER and ended >= one.since)
@@ -75,7 +73,7 @@ def _caused(world: World, incident: Incident, troubles: list[Trouble]) -> bool:
     if incident.job_id is not None:
         job = world.ctx.queries.job(incident.job_id)
         return job is not None and met(job, troubles)
-    if incident.key.startswith(BEGIN):
+    if incident.rule == Rule.REFUSALS:
         refusing = [one for one in troubles if one.kind in REFUSING]
         return any(one.since <= incident.opened_at <= one.until + DAY for one in refusing)
     about = subject(incident.key).partition(":")[2].partition("/")[0]
