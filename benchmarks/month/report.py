@@ -78,7 +78,7 @@ def _caused(world: World, incident: Incident, troubles: list[Trouble]) -> bool:
         return any(one.since <= incident.opened_at <= one.until + DAY for one in refusing)
     about = subject(incident.key).partition(":")[2].partition("/")[0]
     felt = [one for one in troubles if one.since <= incident.opened_at <= one.until + AFTER]
-    return any(one.vendor and about in (one.vendor, "all") for one in felt)
+    return any(about == one.vendor or (about == "all" and len(one.jobs) > 1) for one in felt)
 
 
 def report(world: World, days: int, troubles: list[Trouble], seconds: float) -> bool:

@@ -109,10 +109,10 @@ def alerts_together(pool: Pool, rules: AlertRules, told: Collection[str] = ()) -
 
 def _best(pool: Pool, rules: AlertRules) -> Share | None:
     """What chance explains least, if chance does not explain it: refused in at least two batches of which
-    none has four fifths of it; over `refusal_alert` of at least `minimum_sample` pictures; at least twice as
-    often as the rest; and luck(refused, of, the rest's rate, or what the target allows if that is more) x
-    things looked at < `luck`. What something narrower explains is not it, also while that is too small to be
-    told.
+    none has four fifths of it; over `refusal_alert`, of at least `minimum_sample` pictures where it is no
+    value (of a value there are few, and chance has its say); at least twice as often as the rest; and
+    luck(refused, of, the rest's rate, or what the target allows if that is more) x things looked at < `luck`.
+    What something narrower explains is not it, also while that is too small to be told.
     """
     settled = sum(of for of, _ in pool.jobs.values())
     refused = sum(hits for _, hits in pool.jobs.values())
@@ -121,7 +121,8 @@ def _best(pool: Pool, rules: AlertRules) -> Share | None:
         of, hits = share.of, share.refused
         by_job = [mine for _, mine in share.jobs.values() if mine]
         spread = len(by_job) > 1 and max(by_job) < ONE_JOB * hits
-        if not spread or of < rules.minimum_sample or hits < LEAST or hits / of <= rules.refusal_alert:
+        least = LEAST if share.kind is Kind.VALUE else rules.minimum_sample
+        if not spread or of < least or hits < LEAST or hits / of <= rules.refusal_alert:
             continue
         rest_of, rest = settled - of, 0.0
         if rest_of >= rules.minimum_sample:
