@@ -61,7 +61,7 @@ def test_a_sheet_without_a_good_row_gives_the_form_back(desk: Desk) -> None:
     expect(form).to_have_count(0)
     expect(desk.stream.locator(".ephemeral")).to_have_count(before + 1, timeout=SOON)
     answer = desk.stream.locator(".ephemeral").last
-    expect(answer).to_contain_text("line 2: “tiny” is not a size")
+    expect(answer).to_contain_text("Line 2, for example: “tiny” is not a size")
     answer.get_by_role("button", name="Open the form again").click()
     expect(form).to_contain_text("First prompt: a mug")
     expect(desk.field("template")).to_have_value("a {{ name }}")
