@@ -72,7 +72,7 @@ def make_context(
     providers: Mapping[str, Provider] | None = None,
     *,
     policy: Policy = QUICK,
-    clock: TestClock | None = None,
+    clock: Callable[[], datetime] | None = None,
     url: str | None = None,
 ) -> Iterator[Context]:
     """A Context over `folder`; opening it again over the same folder is a restart."""

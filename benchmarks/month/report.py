@@ -167,11 +167,11 @@ def _books(world: World, healthy: list[Job]) -> bool:
     by_number = {int(job.title.split()[1]): job for job in healthy if _quoted_by_list(world, job)}
     billed: dict[str, list[Decimal]] = defaultdict(list)
     for vendor in world.vendors.values():
-        for bill in vendor.billed:
-            number = OF_JOB.search(bill.prompt)
+        for bill in vendor.books()["billed"]:
+            number = OF_JOB.search(bill["prompt"])
             job = by_number.get(int(number[1])) if number else None
             if job is not None:
-                billed[job.id].append(bill.price)
+                billed[job.id].append(Decimal(bill["price"]))
     sums: dict[tuple[str, str], list[Decimal]] = defaultdict(lambda: [Decimal(0), Decimal(0), Decimal(0)])
     for job in by_number.values():
         prices = billed[job.id]

@@ -138,7 +138,7 @@ class Troubles:
     def late(self) -> Trouble:
         """A vendor sits on what one job sent it."""
         card = self.card("fal", "bfl")
-        self.world.turn(card.provider, latency=3 * 3600)
+        self.world.vendors[card.provider].turn(latency=3 * 3600)
         job = self.world.begin(card, Lane.LIVE, self.colours(15))
         self.world.mend(card.provider)
         due = self.world.clock() + timedelta(seconds=job.window_seconds)
@@ -148,7 +148,7 @@ class Troubles:
     def not_delivered(self) -> Trouble:
         """A vendor makes pictures, keeps them ten minutes, and its files cannot be had for six of these."""
         card = self.card("bfl")
-        self.world.turn("bfl", cut_connection=10**6)
+        self.world.vendors["bfl"].turn(cut_connection=10**6)
         job = self.world.begin(card, Lane.LIVE, self.colours(12))
         since = self.world.clock() + timedelta(seconds=TAKES["bfl"])
 
@@ -164,7 +164,7 @@ class Troubles:
     def dearer(self) -> Trouble:
         """A vendor that says what each picture cost takes a quarter more."""
         card = self.card("xai", "bfl")
-        self.world.turn(card.provider, price_factor=1.25)
+        self.world.vendors[card.provider].turn(price_factor=1.25)
         job = self.world.begin(card, self.lane(), self.colours(25))
         way = f"cost-drift:{card.provider}/{card.id}/{job.lane}"
 
@@ -178,7 +178,7 @@ class Troubles:
     def outage(self) -> Trouble:
         """A vendor answers everything with errors."""
         card = self.card(live=True)
-        self.world.turn(card.provider, error_rate=1.0)
+        self.world.vendors[card.provider].turn(error_rate=1.0)
         job = self.world.begin(card, Lane.LIVE, self.colours(25))
 
         def to_see() -> bool:
@@ -196,12 +196,12 @@ class Troubles:
         """A vendor wants money, or does not know the key any more."""
         card = self.card(live=True)
         since = self.world.clock().timestamp()
-        self.world.turn(card.provider, **{dial: True})
+        self.world.vendors[card.provider].turn(**{dial: True})
         job = self.world.begin(card, Lane.LIVE, self.colours(10))
-        asked = self.world.vendors[card.provider].ledger
 
         def to_see() -> bool:
-            return any(seen.method == "POST" and seen.at >= since for seen in asked.requests)
+            asked = self.world.vendors[card.provider].books()["requests"]
+            return any(seen["method"] == "POST" and seen["at"] >= since for seen in asked)
 
         return self._of_vendor(kind, [f"provider-paused:{card.provider}"], 3, to_see, card.provider, [job.id])
 
@@ -209,7 +209,7 @@ class Troubles:
         """A model that was used before takes four times as long for four jobs."""
         used = Counter(job.model for job in self.world.ctx.queries.jobs() if job.provider == "fal")
         card = next(card for card in self.cards if card.id == used.most_common(1)[0][0])
-        self.world.turn("fal", latency=4 * TAKES["fal"])
+        self.world.vendors["fal"].turn(latency=4 * TAKES["fal"])
         jobs = [self.world.begin(card, Lane.LIVE, self.colours(10)) for _ in range(4)]
 
         def to_see() -> bool:
@@ -221,7 +221,7 @@ class Troubles:
     def stricter(self) -> Trouble:
         """A vendor's content rules refuse more than half of whatever comes."""
         card = self.card(live=True)
-        self.world.turn(card.provider, refusal_rate=0.6)
+        self.world.vendors[card.provider].turn(refusal_rate=0.6)
         jobs = [self.world.begin(card, Lane.LIVE, self.colours(25)) for _ in range(5)]
 
         def to_see() -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -12,6 +12,7 @@ from pathlib import Path
 
 from slack_sdk import WebClient
 
+from benchmarks.month.vendors import SharedClock, Vendor, vendors
 from bot.intake.spec import JobSpec
 from bot.pipeline.create import Wanted, create_job
 from bot.pipeline.rounds import STAGES
@@ -23,12 +24,10 @@ from bot.workspace.server import Workspace
 from providers import catalogue, registry
 from providers.base import Lane, Provider
 from providers.catalogue import ModelCard
-from providers.simulators import SIMULATORS
-from providers.simulators.server import Simulator
 from storage.blobs import DiskRoom, FolderBlobs
 from storage.records import Job
 from storage.states import LIVE_SUBMISSIONS, LIVING_JOBS, ItemState
-from tests.parts import TestClock, make_context
+from tests.parts import make_context
 
 BEGIN = datetime(2026, 11, 1, tzinfo=UTC)
 POLL = timedelta(minutes=10)
@@ -51,6 +50,8 @@ TAKES: Mapping[str, float] = {"fal": 10, "bfl": 10}
 
 WORK = [stage for name, stage in STAGES.items() if name not in ("attend", "oversee", "prune")]
 """What is done again and again until nothing is due; the others look at what came of it."""
+SAY_WHAT_IT_COST = ("xai", "bfl")
+"""Vendors that tell the price of each picture, and may raise it."""
 
 
 class Disk(FolderBlobs):
@@ -65,8 +66,8 @@ class Disk(FolderBlobs):
 @dataclass
 class World:
     ctx: Context
-    clock: TestClock
-    vendors: Mapping[str, Simulator]
+    clock: SharedClock
+    vendors: Mapping[str, Vendor]
     disk: Disk
     client: WebClient
     channel: str
@@ -134,25 +135,15 @@ class World:
                 due += [self.ctx.queries.begins_at(job.id), *(one.due_at for one in sent)]
         soon = min((at for at in due if at is not None), default=now + POLL)
         # What is due and was not done waits for the vendor's pace.
-        self.clock.at = min(until, now + POLL, max(soon, now + SHORTEST))
+        self.clock.move_to(min(until, now + POLL, max(soon, now + SHORTEST)))
 
     # --- what went wrong ---------------------------------------------------------------------------------
 
-    def turn(self, vendor: str, **dials: float) -> None:
-        """Set a vendor's dials."""
-        self.vendors[vendor].faults.update(dials)
-
     def mend(self, vendor: str) -> None:
         """A good day again."""
-        wanted = {
-            **USUAL,
-            "latency": TAKES.get(vendor, 0.0),
-            "quota": False,
-            "auth": False,
-            "cut_connection": 0,
-        }
-        own = {"price_factor": 1.0} if hasattr(self.vendors[vendor].faults, "price_factor") else {}
-        self.vendors[vendor].faults.update({**wanted, **own})
+        off = {"quota": False, "auth": False, "cut_connection": 0, "latency": TAKES.get(vendor, 0.0)}
+        own = {"price_factor": 1.0} if vendor in SAY_WHAT_IT_COST else {}
+        self.vendors[vendor].turn(**USUAL, **off, **own)
 
     def ended(self, job: Job) -> tuple[int, int]:
         """How many of its pictures came out, and how many ended without."""
@@ -170,15 +161,14 @@ def policy() -> Policy:
 def world(folder: Path) -> Iterator[World]:
     """All of it, running."""
     logging.disable(logging.WARNING)  # an outage of hours is many warnings
-    clock = TestClock(BEGIN)
+    clock = SharedClock(BEGIN)
     values: dict[str, str] = {}
     with ExitStack() as stack:
-        seconds: Callable[[], float] = lambda: clock().timestamp()  # noqa: E731
-        vendors = {name: stack.enter_context(kind(clock=seconds)) for name, kind in SIMULATORS.items()}
+        running = stack.enter_context(vendors(clock))
         for entry in registry.ENTRIES:
-            if entry.name in vendors and entry.key_variable and entry.base_url_variable:
-                values[entry.key_variable] = vendors[entry.name].key
-                values[entry.base_url_variable] = vendors[entry.name].base_url
+            if entry.name in running and entry.key_variable and entry.base_url_variable:
+                values[entry.key_variable] = running[entry.name].key
+                values[entry.base_url_variable] = running[entry.name].base_url
         built: Mapping[str, Provider] = registry.build(
             values, catalogue=catalogue.load(), folder=folder, clock=clock
         )
@@ -190,7 +180,7 @@ def world(folder: Path) -> Iterator[World]:
         disk = Disk(folder / "blobs")
         object.__setattr__(ctx, "blobs", disk)
         client = WebClient(token=workspace.bot_token, base_url=workspace.api_url)
-        made = World(ctx, clock, vendors, disk, client, channel, folder)
-        for name in vendors:
+        made = World(ctx, clock, running, disk, client, channel, folder)
+        for name in running:
             made.mend(name)
         yield made
