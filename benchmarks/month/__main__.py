@@ -26,7 +26,7 @@ from providers.catalogue import ModelCard
 
 AT_HOURS = (9, 15)
 """When something goes wrong."""
-SIZES = (*range(4, 11), 20, 25, 30)
+SIZES = (*range(3, 9), 20, 24)
 """Pictures of a small job."""
 VECTOR_SIZES = (2, 3)
 """A vector picture takes half a second to draw and render."""

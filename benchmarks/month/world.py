@@ -32,7 +32,7 @@ from tests.parts import make_context
 BEGIN = datetime(2026, 11, 1, tzinfo=UTC)
 POLL = timedelta(minutes=10)
 """How far the clock moves while nothing is due, and the longest wait between two polls of one submission."""
-SHORTEST = timedelta(seconds=10)
+SHORTEST = timedelta(seconds=15)
 """How far it moves at least, however soon something is due."""
 
 USUAL: Mapping[str, float] = {
