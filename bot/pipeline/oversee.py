@@ -9,7 +9,7 @@ from decimal import Decimal
 from bot.pipeline import incidents, prices
 from bot.pipeline.incidents import Open
 from bot.pipeline.refused_together import judge_refusals, told_together
-from bot.pipeline.slowness import judge_times
+from bot.pipeline.slowness import Way, judge_times
 from bot.runtime import Context
 from bot.watch.alerts import Alert, Rule, wanted
 from bot.watch.facts import Disk, StuckTick
@@ -22,9 +22,6 @@ from storage.states import ItemState
 
 RECENT = timedelta(minutes=10)
 """A job that has ended is still looked at this long for its prices and times."""
-
-Way = tuple[str, str, str]
-"""Provider, model, lane."""
 
 
 def oversee(ctx: Context, now: datetime) -> int:
