@@ -41,12 +41,31 @@ TEMPLATE = 120
 def look(ctx: Context, job: Job, seen: JobFacts, known: Open, now: datetime) -> JobFacts:
     """The facts with what alerts about misses, refusals and lateness say beside the counts."""
     seen = _refused(ctx, job, _put_down_to_pauses(ctx, job, seen, known, now), known, now)
-    share, rules = seen.timing.share_of_window(now), ctx.policy.rules
-    if share is None or share <= rules.overdue_factor or seen.tally.finished:
+    if seen.tally.finished or not _late(ctx, seen, now):
+        return seen
+    seen = _without_pauses(ctx, job, seen, now)
+    if not _late(ctx, seen, now):
         return seen
     if incidents.due(known.get(f"{Rule.OVERDUE}:{job.id}"), now):
         return replace(seen, slower=_slower(ctx, job, now))
     return seen
+
+
+def _late(ctx: Context, seen: JobFacts, now: datetime) -> bool:
+    share = seen.timing.share_of_window(now)
+    return share is not None and share > ctx.policy.rules.overdue_factor
+
+
+def _without_pauses(ctx: Context, job: Job, seen: JobFacts, now: datetime) -> JobFacts:
+    """The time in which the job's provider was paused is not held against it: the pause has its own alert."""
+    began = job.started_at or job.created_at
+    if seen.timing.window is None or Rule.PROVIDER_PAUSED in ctx.policy.rules.off:
+        return seen
+    held = timedelta(0)
+    for pause in ctx.notices.incidents(since=began):
+        if pause.rule == Rule.PROVIDER_PAUSED and subject(pause.key).partition(":")[2] == job.provider:
+            held += max(timedelta(0), min(pause.closed_at or now, now) - max(pause.opened_at, began))
+    return replace(seen, timing=replace(seen.timing, window=seen.timing.window + held))
 
 
 def _put_down_to_pauses(ctx: Context, job: Job, seen: JobFacts, known: Open, now: datetime) -> JobFacts:

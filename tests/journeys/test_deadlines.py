@@ -150,7 +150,10 @@ def test_past_the_deadline_somebody_is_told(ctx: Context, simulator: OpenAISimul
     [
         ({"deadline": "2026-11-23 08:00"}, "has passed"),
         ({"deadline": "2026-11-31 08:00"}, "no such day"),
-        ({"deadline": DEADLINE, "rush": True, "budget_usd": Decimal("0.25")}, "the batch lane would keep within it"),
+        (
+            {"deadline": DEADLINE, "rush": True, "budget_usd": Decimal("0.25")},
+            "the batch lane would keep within it",
+        ),
     ],
 )
 def test_what_cannot_be_kept_is_refused_at_once(
