@@ -19,7 +19,6 @@ from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
 from bot.pipeline.expiring import expiring
-from bot.pipeline.lately import LatelyKept
 from bot.runtime import Context
 from bot.watch.alerts import Rule
 from providers.base import FailureKind, Lane, Provider
@@ -51,7 +50,6 @@ class Store(Collector):
     def __init__(self, ctx: Context) -> None:
         self._ctx = ctx
         self._answers = Answers(ctx)
-        self._kept = LatelyKept(ctx)
 
     def collect(self) -> Iterable[Metric]:
         """Where it cannot be read, that alone is said."""
@@ -69,7 +67,7 @@ class Store(Collector):
         yield from self._items(now)
         yield from self._submissions(now)
         yield from self._settled(now)
-        yield from self._lately(now)
+        yield from self._lately()
         yield self._pauses()
         yield self._incidents()
         yield from _inbox(ctx.vitals.inbox(), now)
@@ -152,7 +150,7 @@ class Store(Collector):
             spend.add_metric(key, float(sum(one.usd for one in found.values())))
         yield from (answers, spend, unpriced)
 
-    def _lately(self, now: datetime) -> Iterator[Metric]:
+    def _lately(self) -> Iterator[Metric]:
         """Only of what there is enough to judge: a model that nobody can judge has no series."""
         names = ["provider", "model", "lane"]
         of_list = Gauge(
@@ -170,7 +168,7 @@ class Store(Collector):
             "What the newest batches' calls or submissions took, by those before; 1 is as usual.",
             labels=names,
         )
-        for way, found in self._kept.read(now).items():
+        for way, (_, found) in sorted(self._ctx.lately.copy().items(), key=lambda one: one[0]):
             for gauge, ratio in (
                 (of_list, found.price_against_list),
                 (of_usual, found.price_against_usual),

@@ -5,11 +5,10 @@ Of batches that have finished alone: what runs is judged by the alerts, at once.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from bot.pipeline.oversee import charged
+from bot.pipeline.charges import charged
 from bot.pipeline.slowness import Way, ended_times
 from bot.runtime import Context
 from bot.watch.lately import Lately, lately
@@ -52,29 +51,18 @@ def _newest(ctx: Context, way: Way, now: datetime) -> list[tuple[Job, Piece]]:
     return found
 
 
-class LatelyKept:
-    """All models in use, for something that asks every few seconds: looked at again when a batch finishes.
+def look_back(ctx: Context, now: datetime) -> None:
+    """Keep `ctx.lately`, which the metrics tell, up to date: of models in use, by their last finished batch.
 
-    One model and lane at a time, the one that waits longest first: a look reads up to 20 batches, and whoever
-    asks has little time.
+    What has been looked at since that batch costs nothing.
     """
-
-    def __init__(self, ctx: Context) -> None:
-        self._ctx = ctx
-        self._lock = threading.Lock()
-        self._seen: dict[Way, tuple[datetime, Lately]] = {}
-
-    def read(self, now: datetime) -> Mapping[Way, Lately]:
-        """Of each model of the catalogue and lane that was looked at. May raise StoreError."""
-        with self._lock:
-            last = self._ctx.vitals.last_finished(now - IN_USE)
-            known = {way: at for way, at in last.items() if _in_catalogue(self._ctx, way)}
-            self._seen = {way: seen for way, seen in self._seen.items() if way in known}
-            stale = [way for way, at in known.items() if way not in self._seen or self._seen[way][0] != at]
-            if stale:
-                way = min(stale, key=lambda one: (one in self._seen, known[one], one))
-                self._seen[way] = known[way], judged(self._ctx, way, known[way] + JUST_AFTER)
-            return {way: found for way, (_, found) in sorted(self._seen.items())}
+    last = ctx.vitals.last_finished(now - IN_USE)
+    known = {way: at for way, at in last.items() if _in_catalogue(ctx, way)}
+    for way in ctx.lately.keys() - known.keys():
+        del ctx.lately[way]
+    for way, at in known.items():
+        if way not in ctx.lately or ctx.lately[way][0] != at:
+            ctx.lately[way] = at, judged(ctx, way, at + JUST_AFTER)
 
 
 def _in_catalogue(ctx: Context, way: Way) -> bool:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from bot.metrics import Metrics
-from bot.pipeline.lately import IN_USE, LatelyKept, by_model
+from bot.pipeline.lately import IN_USE, by_model, look_back
 from bot.pipeline.oversee import oversee
 from bot.runtime import Context
 from bot.watch.alerts import AlertRules
@@ -89,34 +89,36 @@ def test_what_an_alert_tells_is_what_is_read(ctx: Context, tmp_path: Path) -> No
     assert found.price_against_list == pytest.approx(1.3), "a quote at the price seen is no list price"
 
 
-def test_the_metrics_look_at_one_model_and_lane_a_time_and_again_when_a_batch_finishes(
+def test_the_metrics_look_at_a_model_and_lane_again_when_a_batch_of_theirs_finishes(
     ctx: Context, tmp_path: Path
 ) -> None:
-    kept = LatelyKept(ctx)
-    assert kept.read(ctx.clock()) == {}
+    look_back(ctx, ctx.clock())
+    assert ctx.lately == {}
     run(ctx, tmp_path, "0.10")
     run(ctx, tmp_path, "0.10", lane=Lane.LIVE)
-    assert list(kept.read(ctx.clock())) == [WAY], "the one that waits longest"
-    both = kept.read(ctx.clock())
-    assert list(both) == [WAY, ("sketch", "sketch", "live")]
-    again = kept.read(ctx.clock())
-    assert all(again[way] is both[way] for way in both), "nothing is worked out anew"
+    ctx.lately.clear()  # as after a restart
+    look_back(ctx, ctx.clock())
+    both = dict(ctx.lately)
+    assert set(both) == {WAY, ("sketch", "sketch", "live")}
+    look_back(ctx, ctx.clock())
+    assert all(ctx.lately[way] is both[way] for way in both), "nothing is worked out anew"
     run(ctx, tmp_path, "0.12")
-    newer = kept.read(ctx.clock())
-    assert newer[WAY].price_against_list == pytest.approx(1.2)
-    assert newer["sketch", "sketch", "live"] is both["sketch", "sketch", "live"]
+    assert ctx.lately[WAY][1].price_against_list == pytest.approx(1.2)
+    assert ctx.lately["sketch", "sketch", "live"] is both["sketch", "sketch", "live"]
     assert isinstance(ctx.clock, TestClock)
     ctx.clock.move((IN_USE + timedelta(hours=1)).total_seconds())
-    assert kept.read(ctx.clock()) == {}, "not in use"
+    look_back(ctx, ctx.clock())
+    assert ctx.lately == {}, "not in use"
 
 
 def test_a_model_that_the_catalogue_has_forgotten_has_no_series(ctx: Context, tmp_path: Path) -> None:
-    kept = LatelyKept(ctx)
     run(ctx, tmp_path, "0.10")
-    assert list(kept.read(ctx.clock())) == [WAY]
+    assert list(ctx.lately) == [WAY]
     provider = ctx.providers["sketch"]
     assert isinstance(provider, PaidSketch)
     known, provider.models = provider.models, {}
-    assert kept.read(ctx.clock()) == {}
+    look_back(ctx, ctx.clock())
+    assert ctx.lately == {}
     provider.models = known
-    assert list(kept.read(ctx.clock())) == [WAY]
+    look_back(ctx, ctx.clock())
+    assert list(ctx.lately) == [WAY]
