@@ -13,6 +13,7 @@ from bot.app import open_context
 from bot.config import load
 from bot.intake.figures import after_month, first_day, read_costs
 from bot.intake.options import CommandError
+from bot.pipeline import lately
 from bot.pipeline.budget import monthly
 from bot.pipeline.costs import midnight, spending, today
 from bot.pipeline.measuring import by_model, measured, measured_whole, of, since
@@ -20,6 +21,7 @@ from bot.runtime import Context, now
 from bot.steer import WHO
 from bot.terminal import fail, print_json
 from bot.watch.costs import Spent, spent_line
+from bot.watch.lately import lately_lines
 from bot.watch.stats import measure_lines, stats_json
 from bot.watch.words import count, money, unit_price
 from storage.budgets import BudgetKind
@@ -61,20 +63,24 @@ def show_costs(whose: str, month: str, as_json: bool) -> int:
 def show_stats(whose: str, days: int, as_json: bool) -> int:
     """How well the jobs of the last days went, by model. Exit status 0."""
     with open_context(load().settings, schedules=False) as ctx:
-        jobs = of(ctx, _whose(ctx, whose), since(ctx, now() - timedelta(days=days)))
+        at = now()
+        jobs = of(ctx, _whose(ctx, whose), since(ctx, at - timedelta(days=days)))
         whole, models = measured_whole(ctx, jobs), measured(ctx, jobs, by_model)
+        newest = lately.by_model(ctx, jobs, at)
     if as_json:
-        print_json(stats_json(models))
+        print_json(stats_json(models, newest))
         return 0
     if not jobs:
         typer.echo(f"No job ran in the last {count(days, 'day')}.")
         return 0
     for name, found in ((count(len(jobs), "job"), whole), *(models.items() if len(models) > 1 else ())):
         typer.echo(name)
-        for line in measure_lines(found):
+        for line in (*measure_lines(found), *lately_lines(newest.get(name, ()))):
             typer.echo(f"  {line}")
     if len(models) == 1:
-        typer.echo(f"  All made with {next(iter(models))}.")
+        (name,) = models
+        for line in (f"All made with {name}.", *lately_lines(newest.get(name, ()))):
+            typer.echo(f"  {line}")
     return 0
 
 

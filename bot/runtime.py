@@ -13,6 +13,7 @@ from bot.imaging.fingerprint import Seen
 from bot.policy import Policy
 from bot.pulse import Pulse
 from bot.turns import Turns
+from bot.watch.lately import Lately
 from providers.base import Provider
 from storage.blobs import Blobs
 from storage.mail import Mail
@@ -76,5 +77,9 @@ class Context:
     """What may still be asked of a provider at once, and when that was so (`bot.pipeline.cadence`)."""
     inspected: dict[str, Seen] = field(default_factory=dict)
     """What the quality gate has seen of running jobs, by job; read anew after a restart."""
+    lately: dict[tuple[str, str, str], tuple[datetime, Lately]] = field(default_factory=dict)
+    """What models cost and took in their newest batches, by provider, model and lane, and when the last of
+    those finished; worked out anew after a restart (`bot.pipeline.lately`).
+    """
     turns: Turns = field(default_factory=Turns)
     """How many live calls each provider takes at once, as learned since this process began."""

@@ -67,6 +67,7 @@ class Store(Collector):
         yield from self._items(now)
         yield from self._submissions(now)
         yield from self._settled(now)
+        yield from self._lately()
         yield self._pauses()
         yield self._incidents()
         yield from _inbox(ctx.vitals.inbox(), now)
@@ -148,6 +149,34 @@ class Store(Collector):
                 unpriced.add_metric([*key, outcome], some.unpriced if some else 0)
             spend.add_metric(key, float(sum(one.usd for one in found.values())))
         yield from (answers, spend, unpriced)
+
+    def _lately(self) -> Iterator[Metric]:
+        """Only of what there is enough to judge: a model that nobody can judge has no series."""
+        names = ["provider", "model", "lane"]
+        of_list = Gauge(
+            "imgbatch_price_to_list_ratio",
+            "What the newest batches' pictures cost, by the most the price table allows; 1 is as listed.",
+            labels=names,
+        )
+        of_usual = Gauge(
+            "imgbatch_price_to_usual_ratio",
+            "The same by what it was in the batches before, in the middle; 1 is as usual.",
+            labels=names,
+        )
+        of_time = Gauge(
+            "imgbatch_time_to_usual_ratio",
+            "What the newest batches' calls or submissions took, by those before; 1 is as usual.",
+            labels=names,
+        )
+        for way, (_, found) in sorted(self._ctx.lately.copy().items(), key=lambda one: one[0]):
+            for gauge, ratio in (
+                (of_list, found.price_against_list),
+                (of_usual, found.price_against_usual),
+                (of_time, found.time_against_usual),
+            ):
+                if ratio is not None:
+                    gauge.add_metric(way, ratio)
+        yield from (of_list, of_usual, of_time)
 
     def _pauses(self) -> Metric:
         paused = Gauge(

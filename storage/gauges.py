@@ -106,6 +106,17 @@ class Gauges(Reader):
                 for state, provider, lane, number, oldest in c.execute(query)
             ]
 
+    def last_finished(self, since: datetime) -> Mapping[tuple[str, str, str], datetime]:
+        """By provider, model and lane: when the last of their jobs finished, at or after that time."""
+        way = (JOB.c.provider, JOB.c.model, JOB.c.lane)
+        query = (
+            select(*way, func.max(JOB.c.finished_at, type_=JOB.c.finished_at.type))
+            .where(JOB.c.state == JobState.FINISHED, JOB.c.finished_at >= since)
+            .group_by(*way)
+        )
+        with self._reading() as c:
+            return {(provider, model, lane): at for provider, model, lane, at in c.execute(query)}
+
     def sent(self) -> Sequence[Sent]:
         """Submissions that still need a tick."""
         group = (SUBMISSION.c.state, SUBMISSION.c.provider, SUBMISSION.c.model, SUBMISSION.c.lane)

@@ -88,6 +88,7 @@ def test_cost_and_stats_tell_of_what_was_made(folder: Path) -> None:
     assert "$0.00 for 3 pictures in 1 job" in quickly(folder, "cost", "me").stdout
     (figures,) = json.loads(quickly(folder, "stats", "--json").stdout)
     assert (figures["pictures"], figures["success_rate"], figures["late_jobs"]) == (3, 1.0, 0)
+    assert [lane["price_against_list"] for lane in figures["lately"]] == [None], "it costs nothing"
     said = quickly(folder, "stats", "--days", "7").stdout
     assert "100.0% of 3 pictures came out. Of 2 that were sent none was refused; no retries." in said
 

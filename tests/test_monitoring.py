@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -19,9 +20,11 @@ from bot.meters import PROVIDER_CALLS, PROVIDER_SECONDS, SLACK_CALL_SECONDS, SLA
 from bot.metrics import Metrics
 from bot.pipeline.rounds import one_round
 from bot.store_metrics import OUTCOMES
+from bot.watch.alerts import AlertRules
 from providers.base import Provider
 from storage.states import ItemState, JobState
-from tests.parts import make_context, run_to_end, sheet, started
+from tests.parts import QUICK, TestClock, make_context, run_to_end, sheet, started
+from tests.priced import PaidSketch
 from tests.test_metrics import OF_SLACK
 
 MONITORING = Path(__file__).parents[1] / "docs" / "monitoring"
@@ -51,13 +54,19 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, set[st
     for outcome in OF_SLACK:
         SLACK_CALLS.labels("chat.postMessage", outcome)
     SLACK_CALL_SECONDS.observe(0.1)
-    with make_context(folder / "data") as ctx:
+    # One batch is history enough, so that of the second there are ratios.
+    rules = AlertRules(disk_free_mb=1, cost_sample=1, history_least=1, time_batches=1, time_sample=1)
+    clock = TestClock()
+    paid = {"sketch": PaidSketch(folder, clock, "0.10")}
+    with make_context(folder / "data", paid, clock=clock, policy=replace(QUICK, rules=rules)) as ctx:
         ctx.pulse.expect({"poll": timedelta(minutes=5)}, ctx.clock())
         ctx.pulse.began("poll", ctx.clock())
         ctx.pulse.succeeded("poll", ctx.clock())
         for kind in ("auth", "quota", "outage", "unreachable"):
             ctx.notices.pause(f"{kind}ed", kind, "", ctx.clock(), ctx.clock() + timedelta(days=1))
-        run_to_end(ctx, started(ctx, sheet(folder, [{"prompt": "a shoe"}])))
+        for shoe in ("a shoe", "a boot"):
+            run_to_end(ctx, started(ctx, sheet(folder, [{"prompt": shoe}])), step=20)
+            clock.move(60)
         started(ctx, sheet(folder, [{"prompt": "a hat"}], "hats.csv"))
         metrics = Metrics(ctx, folder, lambda: True)
         said = metrics("")[0].decode()

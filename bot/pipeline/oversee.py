@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from decimal import Decimal
 
 from bot.pipeline import incidents, prices
+from bot.pipeline.charges import began, charged
 from bot.pipeline.incidents import Open
+from bot.pipeline.lately import look_back
 from bot.pipeline.refused_together import judge_refusals, told_together
-from bot.pipeline.slowness import judge_times
+from bot.pipeline.slowness import Way, judge_times
 from bot.runtime import Context
 from bot.watch.alerts import Alert, Rule, wanted
 from bot.watch.facts import Disk, StuckTick
@@ -17,14 +18,11 @@ from bot.watch.fleet_alerts import Fleet, Settled, fleet_alert, windows
 from bot.watch.house_alerts import disk_alert, stuck_alerts
 from bot.watch.price_alerts import Charged, price_alert, price_key
 from storage.measures import Piece
-from storage.records import Incident, Job, Suspension
+from storage.records import Job, Suspension
 from storage.states import ItemState
 
 RECENT = timedelta(minutes=10)
 """A job that has ended is still looked at this long for its prices and times."""
-
-Way = tuple[str, str, str]
-"""Provider, model, lane."""
 
 
 def oversee(ctx: Context, now: datetime) -> int:
@@ -37,7 +35,9 @@ def oversee(ctx: Context, now: datetime) -> int:
     opened += _judge(ctx, known, Rule.STUCK, stuck_alerts(_stuck(ctx, now)), now)
     active = [job for job in jobs if job.finished_at is None or now - job.finished_at <= RECENT]
     opened += judge_times(ctx, known, active, now)
-    return opened + _judge_prices(ctx, known, active, now)
+    opened += _judge_prices(ctx, known, active, now)
+    look_back(ctx, now)
+    return opened
 
 
 def _judge(ctx: Context, known: Open, rule: Rule, found: Iterable[Alert | None], now: datetime) -> int:
@@ -142,7 +142,7 @@ def _judge_price(
     rules, earlier = ctx.policy.rules, ctx.notices.suspensions_of(*way)
     before = incidents.told(price_key("/".join(way)), known)
     if before is not None:
-        pieces = [(job, piece) for job, piece in pieces if _began(job) > before.opened_at]
+        pieces = [(job, piece) for job, piece in pieces if began(job) > before.opened_at]
     found = charged(ctx, way, pieces, earlier, before)
     if found.pictures < rules.cost_sample:
         return 0
@@ -156,54 +156,6 @@ def _judge_price(
         ctx.notices.close_incident(before.key, now)
         _lift(ctx, earlier, now, "newer pictures cost what is listed")
     return 0
-
-
-def charged(
-    ctx: Context,
-    way: Way,
-    pieces: Sequence[tuple[Job, Piece]],
-    earlier: Sequence[Suspension],
-    before: Incident | None = None,
-) -> Charged:
-    """What these pieces were charged, against the list itself: quotes of a time when the price was suspended
-    are divided by what they were multiplied by. What is usual is what was before the incident.
-    """
-    listed = sum((_listed(piece, _factor_at(earlier, job.created_at)) for job, piece in pieces), Decimal(0))
-    began = [before.opened_at] if before is not None else [_began(job) for job, _ in pieces]
-    past = ctx.queries.past(*way, min(began), ctx.policy.rules.history) if began else []
-    return Charged(
-        *way,
-        pictures=sum(piece.made for _, piece in pieces),
-        cost_usd=sum((piece.made_usd for _, piece in pieces), Decimal(0)),
-        listed_usd=listed,
-        past=[
-            float(piece.made_usd / _listed(piece, _factor_of_past(ctx, earlier, piece)))
-            for piece in past
-            if piece.made >= ctx.policy.rules.cost_sample and piece.listed_usd
-        ],
-    )
-
-
-def _listed(piece: Piece, factor: float) -> Decimal:
-    return piece.listed_usd / Decimal(str(factor))
-
-
-def _factor_of_past(ctx: Context, earlier: Sequence[Suspension], piece: Piece) -> float:
-    if not earlier:
-        return 1.0
-    job = ctx.queries.job(piece.job_id)
-    return _factor_at(earlier, job.created_at) if job is not None else 1.0
-
-
-def _factor_at(earlier: Sequence[Suspension], at: datetime) -> float:
-    return next(
-        (one.factor for one in earlier if one.since <= at and (one.lifted_at is None or at < one.lifted_at)),
-        1.0,
-    )
-
-
-def _began(job: Job) -> datetime:
-    return job.started_at or job.created_at
 
 
 def _suspend(ctx: Context, found: Charged, now: datetime) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -10,9 +10,12 @@ from bot.pipeline import incidents
 from bot.pipeline.incidents import Open
 from bot.runtime import Context
 from bot.watch.alerts import Rule
-from bot.watch.time_alerts import Taken, Timed, slowness, time_alert
+from bot.watch.time_alerts import Slowness, Taken, Timed, slowness, time_alert
 from storage.records import Job
 from storage.timings import Took
+
+Way = tuple[str, str, str]
+"""Provider, model, lane."""
 
 
 def judge_times(ctx: Context, known: Open, active: Iterable[Job], now: datetime) -> int:
@@ -23,11 +26,8 @@ def judge_times(ctx: Context, known: Open, active: Iterable[Job], now: datetime)
     if Rule.TIME_DRIFT in rules.off:
         return 0
     opened = 0
-    most = 2 * rules.time_history + rules.time_batches
     for provider, model, lane, what in sorted({(*_way(job), _kind(job.spec)) for job in active}):
-        took = ctx.queries.took(provider, model, lane, now, most)
-        batches = tuple(_timed(one) for one in took if _kind(one.spec) == what)
-        found = Taken(provider, model, lane, what, batches)
+        found = _taken((provider, model, lane), what, _took(ctx, (provider, model, lane), now))
         before = incidents.told(found.key, known)
         seen = slowness(found, rules, before.opened_at if before is not None else None)
         if seen is not None and seen.slow:
@@ -37,7 +37,24 @@ def judge_times(ctx: Context, known: Open, active: Iterable[Job], now: datetime)
     return opened
 
 
-def _way(job: Job) -> tuple[str, str, str]:
+def ended_times(ctx: Context, way: Way, now: datetime) -> Slowness | None:
+    """What batches that have ended took, of the kind that the newest of them asked for, beside those before;
+    None where there are too few to say.
+    """
+    ended = [one for one in _took(ctx, way, now) if one.finished_at is not None]
+    return slowness(_taken(way, _kind(ended[0].spec), ended), ctx.policy.rules) if ended else None
+
+
+def _took(ctx: Context, way: Way, now: datetime) -> Sequence[Took]:
+    rules = ctx.policy.rules
+    return ctx.queries.took(*way, now, 2 * rules.time_history + rules.time_batches)
+
+
+def _taken(way: Way, what: str, took: Iterable[Took]) -> Taken:
+    return Taken(*way, what, tuple(_timed(one) for one in took if _kind(one.spec) == what))
+
+
+def _way(job: Job) -> Way:
     return job.provider, job.model, job.lane
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from bot.intake.figures import Costs, Scope, Stats, after_month, first_day
+from bot.pipeline import lately
 from bot.pipeline.budget import monthly
 from bot.pipeline.costs import midnight, spending, today
 from bot.pipeline.measuring import by_model, measured, measured_whole, of, since
@@ -17,6 +18,7 @@ from bot.slack.reach import Where
 from bot.slack.rights import Right, refusal
 from bot.slack.wire import SlackTrouble, Wire
 from bot.watch.costs import CostReport, spent_line
+from bot.watch.lately import lately_lines
 from bot.watch.stats import measure_lines
 from bot.watch.words import count, money
 from storage.budgets import BudgetKind
@@ -170,12 +172,16 @@ def stats(ctx: Context, asked: Stats, who: Asked, now: datetime) -> Message:
         said = f"{who.name}: no batch ran in the last {days}."
         return b.message(said, [b.section(said)])
     whole, models = measured_whole(ctx, jobs), measured(ctx, jobs, by_model)
+    newest = lately.by_model(ctx, jobs, now)
     body = [b.header(f"The last {days}")]
     body.append(
         b.section("\n".join([f"*{who.name}*: {count(len(jobs), 'batch', 'batches')}", *measure_lines(whole)]))
     )
     for name, found in list(models.items())[:MODELS] if len(models) > 1 else []:
-        body.append(b.section("\n".join([f"*{b.escaped(name)}*", *measure_lines(found)])))
+        lines = [*measure_lines(found), *lately_lines(newest.get(name, ()))]
+        body.append(b.section("\n".join([f"*{b.escaped(name)}*", *lines])))
     if len(models) == 1:
-        body.append(b.context(f"All made with {b.escaped(next(iter(models)))}."))
+        (name,) = models
+        lines = [f"All made with {b.escaped(name)}.", *lately_lines(newest.get(name, ()))]
+        body.append(b.context("\n".join(lines)))
     return b.message(f"{who.name}, the last {days}: {' '.join(measure_lines(whole))}", body)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from bot.watch.alerts import Alert, AlertRules, Bars, Rule, Severity
-from bot.watch.chances import drift, usual
+from bot.watch.chances import Usual, drift, usual
 from bot.watch.words import count, unit_price, whole_percent
 
 SHOWN = 8
@@ -45,6 +45,16 @@ class Charged:
         return f"{self.provider}/{self.model}/{self.lane}"
 
 
+def enough(found: Charged, rules: AlertRules) -> bool:
+    """Whether these pictures are enough to say something of their price."""
+    return found.pictures >= rules.cost_sample and found.listed_usd > 0
+
+
+def usual_price(found: Charged, rules: AlertRules) -> Usual | None:
+    """What earlier jobs were charged, as a share of the price table; None with too few of them."""
+    return usual(found.past[: rules.history], rules.history_least)
+
+
 def off_by(found: Charged, rules: AlertRules, *, told: bool = False) -> float | None:
     """How far pictures are from their price, as a share; None where the price holds, or nobody can tell.
 
@@ -52,14 +62,14 @@ def off_by(found: Charged, rules: AlertRules, *, told: bool = False) -> float | 
     from the median of earlier jobs, where it is beyond `cost_drift` and three robust spreads. Once told, half
     of `cost_drift` is enough to be off.
     """
-    if found.pictures < rules.cost_sample or not found.listed_usd:
+    if not enough(found, rules):
         return None
     share = rules.cost_drift / (2 if told else 1)
     over = found.against_list - 1
     # The addend undoes binary noise: 1.1 - 1 is 0.10000000000000009.
     if over > share + 1e-9:
         return over
-    known = usual(found.past[: rules.history], rules.history_least)
+    known = usual_price(found, rules)
     return drift(found.against_list, known, share) if known else None
 
 

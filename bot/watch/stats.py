@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from bot.watch.lately import Lately, lately_json
 from bot.watch.measures import Measure
 from bot.watch.words import count, percent, unit_price
 
@@ -63,9 +64,12 @@ def _cost(found: Measure) -> str:
     return f"{'At least ' if found.unpriced else ''}{', '.join(prices)}." if prices else ""
 
 
-def stats_json(found: Mapping[str, Measure]) -> list[dict[str, Any]]:
+def stats_json(found: Mapping[str, Measure], lately: Mapping[str, Sequence[Lately]]) -> list[dict[str, Any]]:
     """For programs: by model; null where there is nothing to judge."""
-    return [{"model": name, **_json(measure)} for name, measure in found.items()]
+    return [
+        {"model": name, **_json(measure), "lately": lately_json(lately.get(name, ()))}
+        for name, measure in found.items()
+    ]
 
 
 def _json(found: Measure) -> dict[str, Any]:

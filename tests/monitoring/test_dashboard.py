@@ -33,7 +33,7 @@ WINDOW = timedelta(seconds=15)
 QUICK = {"picture_px": 64, "batch_seconds": 2, "validating_seconds": 0.1}
 
 ORDERS = (
-    ("openai", "batch", 12),
+    ("openai", "batch", 30),
     ("bfl", "live", 3),
     ("openai", "live", 6),
     ("openai_compatible", "live", 3),

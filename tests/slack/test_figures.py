@@ -20,7 +20,7 @@ from storage.states import ReviewEvent
 from storage.voting import Pick
 from tests.parts import QUICK
 from tests.priced import PaidSketch
-from tests.slack.house import House, house, words
+from tests.slack.house import PRODUCTS, House, house, words
 from tests.slack.test_home import opened
 from tests.slack.test_summary import made, summaries
 
@@ -106,6 +106,15 @@ def test_stats_say_success_refusals_retries_time_and_money(shop: House) -> None:
     assert "of the promised time, none longer." in told
     assert "a picture" in told
     assert "no batch ran in the last 7 days" in said(shop, "stats 7 me", "ben")
+
+
+def test_stats_say_what_a_price_is_lately_though_nobody_needs_to_be_told(shop: House) -> None:
+    provider = shop.ctx.providers["sketch"]
+    assert isinstance(provider, PaidSketch)
+    for number, says in enumerate(("0.10", "0.10", "0.10", "0.12")):
+        provider.says = Decimal(says)
+        made(shop, sheet=PRODUCTS.replace("Mug", f"Mug {number}").replace("Bag", f"Bag {number}"))
+    assert "Lately, in the live lane: $0.11 a picture, 5% more than listed." in said(shop, "stats")
 
 
 def test_the_card_says_what_an_approved_picture_cost_and_the_summary_stays(shop: House) -> None:

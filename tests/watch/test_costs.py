@@ -64,7 +64,7 @@ def test_stats_leave_out_what_nobody_knows() -> None:
         "Jobs took 75% of the promised time, 1 of 2 longer than that.",
         "$0.04 a picture, $0.25 for each that was approved.",
     ]
-    assert stats_json({"a/one": Measure(stored=1, unpriced=1)})[0]["usd"] is None
+    assert stats_json({"a/one": Measure(stored=1, unpriced=1)}, {})[0]["usd"] is None
 
 
 def test_shares_of_different_numbers_are_told_apart() -> None:
