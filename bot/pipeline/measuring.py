@@ -89,12 +89,6 @@ def measure_of(piece: Piece) -> Measure:
     return Measure(**values)
 
 
-def ratios(pieces: Iterable[Piece], least: int) -> list[float]:
-    """Cost against the list price, of those with at least so many priced pictures, in the order given."""
-    found = [measure_of(piece) for piece in pieces if piece.made >= least]
-    return [ratio for measure in found if (ratio := measure.cost_against_list) is not None]
-
-
 def times(pieces: Iterable[Piece], least: int) -> list[float]:
     """Seconds from sending to answer on average, of those with at least so many pictures."""
     return [piece.seconds / piece.timed for piece in pieces if piece.timed >= max(1, least)]

@@ -97,9 +97,10 @@ def test_history_is_of_the_same_model_and_lane_and_ends_before_now(ctx: Context,
         ctx.clock.move(60)  # type: ignore[attr-defined]
     way = (last.provider, last.model, "live")
     past = ctx.queries.past(*way, ctx.clock(), 20)
-    assert measuring.ratios(past, 5) == [1.3, 1.0, 1.0], "newest first"
-    assert measuring.ratios(past, 7) == [], "too few pictures say nothing"
+    found = [measuring.measure_of(piece).cost_against_list for piece in past]
+    assert found == [1.3, 1.0, 1.0], "newest first"
     assert len(measuring.times(past, 5)) == 3
+    assert measuring.times(past, 7) == [], "too few pictures say nothing"
     assert last.finished_at is not None
     assert len(ctx.queries.past(*way, last.finished_at, 20)) == 2
     assert len(ctx.queries.past(*way, ctx.clock(), 1)) == 1
