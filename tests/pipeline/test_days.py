@@ -17,7 +17,7 @@ from storage.costs import Whose
 from storage.records import Job, Thread
 from tests.parts import TestClock, planned, run_to_end, sheet, started
 from tests.priced import PaidSketch
-from tests.storage.test_store import ctx, postgres  # noqa: F401  fixtures
+from tests.storage.test_store import ctx  # noqa: F401  fixtures
 
 REFUSED = Failure(FailureKind.CONTENT_POLICY, "no", "Not this.", Billed.NO)
 HERE = Whose(team="T1", channel="C1")

@@ -19,11 +19,7 @@ from bot.watch.lately import lately_lines
 from providers.base import Lane, Size
 from tests.parts import QUICK, TestClock, make_context, run_to_end, sheet, started
 from tests.priced import PaidSketch
-from tests.storage.test_budgets import url
-from tests.storage.test_store import postgres
 from tests.test_metrics import told, value
-
-__all__ = ["postgres", "url"]
 
 RULES = AlertRules(
     disk_free_mb=1, cost_sample=4, history_least=2, time_batches=1, time_sample=2, time_drift=2.0

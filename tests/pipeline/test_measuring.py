@@ -19,10 +19,6 @@ from storage.states import ItemState, ReviewEvent
 from storage.voting import Pick
 from tests.parts import TestClock, make_context, run_to_end, sheet, started
 from tests.priced import PaidSketch
-from tests.storage.test_budgets import url
-from tests.storage.test_store import postgres
-
-__all__ = ["postgres", "url"]
 
 REFUSED = Failure(FailureKind.CONTENT_POLICY, "no", "No.", Billed.NO)
 SMALL = Size(64, 64)

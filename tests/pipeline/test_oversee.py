@@ -19,10 +19,6 @@ from providers.base import Billed, Failure, FailureKind, Lane, Size
 from storage.records import Incident, Job
 from tests.parts import QUICK, TestClock, make_context, planned, run_to_end, sheet, started
 from tests.priced import PaidSketch, models_at
-from tests.storage.test_budgets import url
-from tests.storage.test_store import postgres
-
-__all__ = ["postgres", "url"]
 
 SMALL = Size(64, 64)
 BROKEN = Failure(FailureKind.MALFORMED_REQUEST, "bad", "No.", Billed.NO)

@@ -29,7 +29,6 @@ from storage.shelved import Export, ExportState
 from storage.states import ItemState, ReviewEvent, ReviewState
 from tests.parts import QUICK, TestClock, make_context, planned, run_to_end, sheet, started
 from tests.storage.test_store import ctx as stores  # noqa: F401  fixtures
-from tests.storage.test_store import postgres  # noqa: F401
 
 PROMPTS = ("a red mug", "a blue mug", "a green mug", "a white mug", "a red mug")
 DAY = 86_400

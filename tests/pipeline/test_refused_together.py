@@ -19,10 +19,6 @@ from providers.base import Billed, Failure, FailureKind, ItemResult, Lane, Size
 from storage.records import Incident, Job
 from tests.parts import QUICK, TestClock, make_context, run_to_end, sheet, started
 from tests.priced import PaidSketch
-from tests.storage.test_budgets import url
-from tests.storage.test_store import postgres
-
-__all__ = ["postgres", "url"]
 
 REFUSED = Failure(FailureKind.CONTENT_POLICY, "no", "No.", Billed.NO)
 

@@ -38,7 +38,6 @@ from storage.states import ItemState, JobState, ReviewEvent, ReviewState, StaleT
 from tests.parts import QUICK, TestClock, ends, make_context, results_of, run_to_end, run_until, sheet
 from tests.priced import PaidSketch
 from tests.storage.test_store import ctx as stores  # noqa: F401  fixtures
-from tests.storage.test_store import postgres  # noqa: F401
 
 HERE, THERE = Place("T1", "C1"), Place("T1", "C2")
 PROMPTS = ("a red mug", "a blue mug", "a green mug", "a white mug")

@@ -16,10 +16,6 @@ from providers.base import Size
 from storage.records import Incident
 from tests.parts import QUICK, TestClock, make_context, run_to_end, sheet, started
 from tests.priced import PaidSketch
-from tests.storage.test_budgets import url
-from tests.storage.test_store import postgres
-
-__all__ = ["postgres", "url"]
 
 
 @pytest.fixture

@@ -12,7 +12,6 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
 
 from bot.pipeline.plan import BudgetError
 from bot.pipeline.start import start
@@ -20,30 +19,13 @@ from bot.policy import MonthlyBudgets
 from bot.runtime import Context
 from providers.base import Billed, Failure, FailureKind, Lane
 from storage.budgets import Budget, BudgetKind, Used, month_of
-from storage.engine import open_engine
 from storage.records import Job, Thread
 from storage.shelved import SetBudget
 from storage.states import JobState
 from tests.parts import QUICK, START, TestClock, make_context, planned, run_to_end, sheet
 from tests.priced import PaidSketch
-from tests.storage.test_store import postgres
-
-__all__ = ["postgres"]
 
 MONTH = Budget(BudgetKind.MONTH, "", Decimal("0.35"))
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest) -> str | None:
-    if request.param == "sqlite":
-        return None
-    address: str = request.getfixturevalue("postgres")
-    engine = open_engine(address)
-    with engine.begin() as connection:
-        connection.execute(text("DROP SCHEMA public CASCADE"))
-        connection.execute(text("CREATE SCHEMA public"))
-    engine.dispose()
-    return address
 
 
 @pytest.fixture

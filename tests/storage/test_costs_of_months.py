@@ -20,10 +20,6 @@ from storage.states import ItemState, ReviewEvent, ReviewState
 from storage.voting import Pick
 from tests.parts import QUICK, TestClock, ends, make_context, planned, run_to_end, sheet
 from tests.priced import PaidSketch
-from tests.storage.test_budgets import url
-from tests.storage.test_store import postgres
-
-__all__ = ["postgres", "url"]
 
 OCTOBER = datetime(2026, 10, 1, tzinfo=UTC)
 NOVEMBER = datetime(2026, 11, 1, tzinfo=UTC)

@@ -12,9 +12,9 @@ from storage.lanes import Relaned
 from storage.records import Job
 from storage.states import ItemState, JobState, StaleTransitionError
 from tests.parts import START, ends, planned, sheet
-from tests.storage.test_store import ctx, postgres
+from tests.storage.test_store import ctx
 
-__all__ = ["ctx", "postgres"]
+__all__ = ["ctx"]
 
 LIVE = Decimal("0.10")
 

