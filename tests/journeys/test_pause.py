@@ -58,7 +58,7 @@ def test_a_lane_that_would_pass_the_budget_is_not_started(ctx: Context, tmp_path
     job = planned(ctx, mugs(tmp_path))
     assert job.quoted_high is not None
     job = planned(ctx, mugs(tmp_path), budget_usd=job.quoted_high + Decimal("0.01"))
-    with pytest.raises(BudgetError, match="the batch lane would keep it"):
+    with pytest.raises(BudgetError, match="the batch lane would keep within it"):
         start(ctx, job, ctx.clock(), lane=Lane.LIVE)
     assert the_job(ctx, job).state is JobState.PLANNED
 
