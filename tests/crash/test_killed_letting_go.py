@@ -105,10 +105,11 @@ def test_killed_at_every_effect_files_here_and_at_slack_are_gone_in_the_end(
     job_id = begin(tmp_path / "before", sheet(tmp_path, [{"prompt": "a red mug"}, {"prompt": "a blue mug"}]))
     with Workspace(rate_scale=None) as workspace:
         workspace.faults.file_seconds = workspace.faults.file_polls = 0
-        client = WebClient(token=workspace.bot_token, base_url=workspace.api_url)
         there: dict[str, str] = {}
 
         def prepared(point: int) -> tuple[Any, ...]:
+            # A new one each time: the pace of Slack's calls belongs to the client.
+            client = WebClient(token=workspace.bot_token, base_url=workspace.api_url)
             folder = tmp_path / f"{deed}-{point}"
             shutil.copytree(tmp_path / "before", folder)
             with make_context(folder, policy=QUICK, clock=TestClock(now())) as ctx:
