@@ -37,6 +37,7 @@ class Took:
 
     job_id: str
     spec: Mapping[str, Any]
+    started_at: datetime
     finished_at: datetime | None
     answered: int
     """Submissions that gave at least one picture."""
@@ -61,7 +62,7 @@ class Timings(Reader):
         answer or an open submission there are left out. Ended jobs are kept in memory.
         """
         query = (
-            select(JOB.c.id, JOB.c.spec, JOB.c.finished_at)
+            select(JOB.c.id, JOB.c.spec, JOB.c.started_at, JOB.c.finished_at)
             .where(
                 JOB.c.state.in_([JobState.RUNNING, JobState.FINISHED]),
                 JOB.c.provider == provider,
@@ -73,9 +74,9 @@ class Timings(Reader):
             .limit(most)
         )
         with self._reading() as c:
-            jobs = [(row.id, row.spec, row.finished_at) for row in c.execute(query)]
+            jobs = c.execute(query).all()
             found, fresh = [], []
-            for job_id, _, ended in jobs:
+            for job_id, _, _, ended in jobs:
                 known = self._took.get((provider, model, lane, job_id, ended)) if ended else None
                 if known is None:
                     fresh.append(job_id)
@@ -84,13 +85,13 @@ class Timings(Reader):
             counted = _counted(c, fresh, provider, model, lane, now) if fresh else {}
         if len(self._took) > KEPT:
             self._took.clear()
-        for job_id, spec, ended in jobs:
+        for job_id, spec, began, ended in jobs:
             if job_id in counted:
-                one = Took(job_id, spec, ended, *counted[job_id])
+                one = Took(job_id, spec, began, ended, *counted[job_id])
                 found.append(one)
                 if ended is not None:
                     self._took[provider, model, lane, job_id, ended] = one
-        place = {job_id: number for number, (job_id, _, _) in enumerate(jobs)}
+        place = {row.id: number for number, row in enumerate(jobs)}
         return sorted(found, key=lambda one: place[one.job_id])
 
 

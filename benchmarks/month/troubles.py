@@ -69,6 +69,7 @@ class Troubles:
     def __init__(self, world: World, cards: Sequence[ModelCard], dice: random.Random) -> None:
         self.world, self.dice = world, dice
         self.cards = [card for card in cards if not card.vector and card.prices]
+        self.slowed: set[str] = set()
         self.kinds: Mapping[str, Callable[[], Trouble]] = {
             "drop": self.drop,
             "refused value": self.refused_value,
@@ -206,9 +207,12 @@ class Troubles:
         return self._of_vendor(kind, [f"provider-paused:{card.provider}"], 3, to_see, card.provider, [job.id])
 
     def slow(self) -> Trouble:
-        """A model that was used before takes four times as long for four jobs."""
+        """A model that was used before takes four times as long for four jobs; another one each time, because
+        it is told until it has been quick for as many."""
         used = Counter(job.model for job in self.world.ctx.queries.jobs() if job.provider == "fal")
-        card = next(card for card in self.cards if card.id == used.most_common(1)[0][0])
+        fresh = [card for card in self.cards if card.id in used and card.id not in self.slowed]
+        card = max(fresh, key=lambda card: used[card.id])
+        self.slowed.add(card.id)
         self.world.vendors["fal"].turn(latency=4 * TAKES["fal"])
         jobs = [self.world.begin(card, Lane.LIVE, self.colours(10)) for _ in range(4)]
 

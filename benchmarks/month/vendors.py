@@ -55,6 +55,7 @@ def vendors(clock: SharedClock) -> Iterator[Mapping[str, Vendor]]:
     here, there = spawn.Pipe()
     process = spawn.Process(target=_serve, args=(clock.seconds, there), daemon=True)
     process.start()
+    there.close()  # so that waiting for it ends with it
     try:
         yield here.recv()
     finally:

@@ -72,4 +72,4 @@ def _timed(took: Took) -> Timed:
     calls = took.answered + took.open
     both = (took.seconds + took.open_seconds) / calls
     answered = took.seconds / took.answered if took.answered else 0.0
-    return Timed(max(both, answered), took.pictures, calls, took.finished_at, going=not took.answered)
+    return Timed(max(both, answered), took.pictures, calls, took.started_at, going=not took.answered)

@@ -33,8 +33,8 @@ class Timed:
     """That were asked for in these submissions."""
     calls: int
     """Submissions."""
-    ended_at: datetime | None
-    """When the batch had ended; None: it runs."""
+    began_at: datetime
+    """When the batch was started."""
     going: bool = False
     """None of its submissions is answered yet: `each` is their age."""
 
@@ -85,8 +85,9 @@ def slowness(found: Taken, rules: AlertRules, told_at: datetime | None = None) -
     """
     size = found.batches[0].pictures / found.batches[0].calls if found.batches else 0
     alike = [one for one in found.batches if _alike(one.pictures / one.calls, size)]
-    since = [one for one in alike if told_at and (one.ended_at is None or one.ended_at > told_at)]
-    answered = [one for one in (alike[len(since) :] if told_at else alike) if not one.going]
+    # Those that were told of may have ended later: what is new has begun since.
+    since = [one for one in alike if told_at and one.began_at > told_at]
+    answered = [one for one in alike[len(since) :] if not one.going]
     past = [one.each for one in answered[rules.time_batches :][: rules.time_history]]
     known = usual(past, rules.history_least)
     if known is None:

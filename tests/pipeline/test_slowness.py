@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from bot.pipeline.oversee import oversee
+from bot.pipeline.rounds import one_round
 from bot.runtime import Context
 from bot.watch.alerts import AlertRules
-from providers.base import Size
+from providers.base import Failure, FailureKind, Size
 from storage.records import Incident
 from tests.parts import QUICK, TestClock, make_context, run_to_end, sheet, started
 from tests.priced import PaidSketch
@@ -57,6 +58,29 @@ def test_a_model_that_becomes_slow_is_told_once_and_over_when_it_is_back(
     run(ctx, tmp_path, 90)
     (incident,) = told(ctx)
     assert incident.closed_at is None
+    for _ in range(2):
+        run(ctx, tmp_path, 20)
+    (incident,) = told(ctx)
+    assert incident.closed_at is not None
+
+
+def test_it_is_over_too_where_the_slow_ones_went_on_after_it_was_told(ctx: Context, tmp_path: Path) -> None:
+    assert isinstance(ctx.clock, TestClock)
+    sketch = ctx.providers["sketch"]
+    assert isinstance(sketch, PaidSketch)
+    for _ in range(4):
+        run(ctx, tmp_path, 20)
+    slow = []
+    for number in range(2):  # of each, one picture comes late and one has to be tried again
+        rows = [{"prompt": f"slow mug {number} {n}"} for n in range(2)]
+        slow.append(started(ctx, sheet(tmp_path, rows), size=Size(64, 64)))
+        sketch.failures.append(Failure(FailureKind.SERVER_ERROR, "busy"))
+        while "made" not in [attempt.outcome for attempt in ctx.queries.attempts(slow[-1].id)]:
+            one_round(ctx, ctx.clock())
+            ctx.clock.move(90)
+    (incident,) = told(ctx)
+    for job in slow:
+        assert incident.opened_at < (run_to_end(ctx, job, step=90).finished_at or incident.opened_at)
     for _ in range(2):
         run(ctx, tmp_path, 20)
     (incident,) = told(ctx)

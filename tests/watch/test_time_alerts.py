@@ -57,20 +57,20 @@ class TestSlowness:
 
     def test_one_that_is_not_answered_counts_once_it_is_late(self) -> None:
         found = taken([120, 120, 120])
-        waits = Timed(20.0, 20, 20, None, going=True)
+        waits = Timed(20.0, 20, 20, START + 9 * HOUR, going=True)
         assert slow(replace(found, batches=(waits, *found.batches))) is False, "three are not enough"
         late = replace(waits, each=95.0)
         assert slow(replace(found, batches=(late, *found.batches))) is True
 
     def test_once_told_it_lasts_until_the_newest_are_nearly_as_before(self) -> None:
-        told_at = START + 10 * HOUR
+        told_at = START + 9.5 * HOUR
         bad = [120.0, 130, 110, 125]
         assert slow(taken(bad), told_at) is True, "nothing new"
         assert slow(taken([*bad, 60, 62]), told_at) is True, "half of the newest are slow"
         assert slow(taken([*bad, 60, 62, 58]), told_at) is False
 
     def test_what_lasts_is_usual_in_the_end(self) -> None:
-        told_at = START + 10 * HOUR
+        told_at = START + 9.5 * HOUR
         assert slow(taken([120.0] * 43), told_at) is True
         assert slow(taken([120.0] * 45), told_at) is False
         assert slow(taken([120.0] * 45)) is False, "and it is no news again"
@@ -119,7 +119,7 @@ def months(
         seen = slowness(Taken("acme", "m1", "live", "", batches[:84]), RULES, told_at)
         if seen is not None and seen.slow and told_at is None:
             opened.append(number)
-            told_at = at
+            told_at = at + HOUR / 2
         elif seen is not None and not seen.slow:
             told_at = None
     return opened
