@@ -55,6 +55,11 @@ class Job:
     rush_usd: Decimal = Decimal(0)
     """What doing it may still cost beyond the items' own quotes; reserved while the job lives."""
 
+    @property
+    def began(self) -> datetime:
+        """When it was started, or made as long as it is not."""
+        return self.started_at or self.created_at
+
 
 @dataclass(frozen=True, slots=True)
 class Row:

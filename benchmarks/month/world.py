@@ -50,6 +50,8 @@ TAKES: Mapping[str, float] = {"fal": 10, "bfl": 10}
 
 WORK = [stage for name, stage in STAGES.items() if name not in ("attend", "oversee", "prune")]
 """What is done again and again until nothing is due; the others look at what came of it."""
+BALANCE: Mapping[str, Mapping[str, float]] = {"recraft": {"units": 10**8}, "bfl": {"credits": 10**7}}
+"""Of prepaid accounts; what they have usually would not last the month."""
 SAY_WHAT_IT_COST = ("xai", "bfl")
 """Vendors that tell the price of each picture, and may raise it."""
 
@@ -143,7 +145,7 @@ class World:
         """A good day again."""
         off = {"quota": False, "auth": False, "cut_connection": 0, "latency": TAKES.get(vendor, 0.0)}
         own = {"price_factor": 1.0} if vendor in SAY_WHAT_IT_COST else {}
-        self.vendors[vendor].turn(**USUAL, **off, **own)
+        self.vendors[vendor].turn(**USUAL, **off, **own, **BALANCE.get(vendor, {}))
 
     def ended(self, job: Job) -> tuple[int, int]:
         """How many of its pictures came out, and how many ended without."""

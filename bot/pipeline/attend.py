@@ -128,7 +128,7 @@ def facts(ctx: Context, job: Job) -> JobFacts:
         title=job.title,
         tally=tally(ctx, job),
         timing=Timing(
-            started_at=first_due(job, ctx.policy, job.started_at or job.created_at),
+            started_at=first_due(job, ctx.policy, job.began),
             ended_at=job.finished_at,
             window=timedelta(seconds=job.window_seconds) if job.window_seconds and not waits else None,
             mean_item_time=timedelta(seconds=mean) if mean is not None else None,

@@ -20,7 +20,7 @@ def report(ctx: Context, job: Job, now: datetime) -> dict[str, Any]:
     ledger = ctx.queries.ledger(job.id)
     counts = tally(ctx, job)
     judged = quality(ctx, job)
-    started = job.started_at or job.created_at
+    started = job.began
     return {
         "job": job.id,
         "title": job.title,

@@ -24,7 +24,7 @@ def charged(
     are divided by what they were multiplied by. What is usual is what was before the incident.
     """
     listed = sum((_listed(piece, _factor_at(earlier, job.created_at)) for job, piece in pieces), Decimal(0))
-    starts = [before.opened_at] if before is not None else [began(job) for job, _ in pieces]
+    starts = [before.opened_at] if before is not None else [job.began for job, _ in pieces]
     past = ctx.queries.past(*way, min(starts), ctx.policy.rules.history) if starts else []
     return Charged(
         *way,
@@ -55,8 +55,3 @@ def _factor_at(earlier: Sequence[Suspension], at: datetime) -> float:
         (one.factor for one in earlier if one.since <= at and (one.lifted_at is None or at < one.lifted_at)),
         1.0,
     )
-
-
-def began(job: Job) -> datetime:
-    """When it was started."""
-    return job.started_at or job.created_at

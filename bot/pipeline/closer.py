@@ -5,7 +5,7 @@ It costs more than a count, so it is taken only where an alert needs it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -23,7 +23,7 @@ from bot.watch.facts import JobFacts, Lift, Refusals, Slower
 from bot.watch.lift import LEAST, Counted, lifting
 from bot.watch.measures import total
 from storage.measures import Piece
-from storage.records import Job
+from storage.records import Incident, Job
 
 VALUES = 50
 """Values of a column looked at."""
@@ -58,13 +58,12 @@ def _late(ctx: Context, seen: JobFacts, now: datetime) -> bool:
 
 def _without_pauses(ctx: Context, job: Job, seen: JobFacts, now: datetime) -> JobFacts:
     """The time in which the job's provider was paused is not held against it: the pause has its own alert."""
-    began = job.started_at or job.created_at
     if seen.timing.window is None or Rule.PROVIDER_PAUSED in ctx.policy.rules.off:
         return seen
     held = timedelta(0)
-    for pause in ctx.notices.incidents(since=began):
-        if pause.rule == Rule.PROVIDER_PAUSED and subject(pause.key).partition(":")[2] == job.provider:
-            held += max(timedelta(0), min(pause.closed_at or now, now) - max(pause.opened_at, began))
+    for provider, pause in _paused(ctx, job.began):
+        if provider == job.provider:
+            held += max(timedelta(0), min(pause.closed_at or now, now) - max(pause.opened_at, job.began))
     return replace(seen, timing=replace(seen.timing, window=seen.timing.window + held))
 
 
@@ -76,7 +75,7 @@ def _put_down_to_pauses(ctx: Context, job: Job, seen: JobFacts, known: Open, now
         return seen
     outages = sum(
         ctx.queries.provider_errors([job.id], provider, SPEAKING, began, ended).get(job.id, 0)
-        for provider, (began, ended) in _pauses(ctx, job.started_at or job.created_at, now).items()
+        for provider, (began, ended) in _pauses(ctx, job.began, now).items()
     )
     return replace(seen, outages=outages)
 
@@ -88,15 +87,20 @@ def _pauses(ctx: Context, since: datetime, now: datetime) -> Mapping[str, tuple[
     """
     around = window(ctx.policy)
     found: dict[str, tuple[datetime, datetime | None]] = {}
-    for pause in ctx.notices.incidents(since=since - around):
-        if pause.rule == Rule.PROVIDER_PAUSED:
-            provider = subject(pause.key).partition(":")[2]
-            began, _ = found.get(provider, (pause.opened_at - around, None))
-            found[provider] = began, pause.closed_at + around if pause.closed_at is not None else None
+    for provider, pause in _paused(ctx, since - around):
+        began, _ = found.get(provider, (pause.opened_at - around, None))
+        found[provider] = began, pause.closed_at + around if pause.closed_at is not None else None
     for provider in troubles(ctx, now):
         began, _ = found.get(provider, (now - around, None))
         found[provider] = began, None
     return found
+
+
+def _paused(ctx: Context, since: datetime) -> Iterator[tuple[str, Incident]]:
+    """Pauses that went on at `since` or later, oldest first, each with its provider."""
+    for incident in ctx.notices.incidents(since=since):
+        if incident.rule == Rule.PROVIDER_PAUSED:
+            yield subject(incident.key).partition(":")[2], incident
 
 
 def _refused(ctx: Context, job: Job, seen: JobFacts, known: Open, now: datetime) -> JobFacts:
@@ -107,7 +111,7 @@ def _refused(ctx: Context, job: Job, seen: JobFacts, known: Open, now: datetime)
     few = asked < rules.minimum_sample and tally.refused < LEAST
     if rate is None or rate <= rules.refusal_alert / 2 or few:
         return seen
-    began = job.started_at or job.created_at
+    began = job.began
     past = ctx.queries.past(job.provider, job.model, job.lane, began, rules.history)
     earlier = total(measure_of(piece) for piece in past)
     known_rate = earlier.refusal_rate if earlier.asked >= rules.minimum_sample else None

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from bot.pipeline import incidents, prices
-from bot.pipeline.charges import began, charged
+from bot.pipeline.charges import charged
 from bot.pipeline.incidents import Open
 from bot.pipeline.lately import look_back
 from bot.pipeline.refused_together import judge_refusals, told_together
@@ -142,7 +142,7 @@ def _judge_price(
     rules, earlier = ctx.policy.rules, ctx.notices.suspensions_of(*way)
     before = incidents.told(price_key("/".join(way)), known)
     if before is not None:
-        pieces = [(job, piece) for job, piece in pieces if began(job) > before.opened_at]
+        pieces = [(job, piece) for job, piece in pieces if job.began > before.opened_at]
     found = charged(ctx, way, pieces, earlier, before)
     if found.pictures < rules.cost_sample:
         return 0

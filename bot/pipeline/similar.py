@@ -48,7 +48,7 @@ def _alike(job: Job, past: Job) -> bool:
 
 def _past(ctx: Context, job: Job) -> Past:
     first, last = ctx.queries.first_end(job.id), job.finished_at
-    began = first_due(job, ctx.policy, job.started_at or job.created_at)
+    began = first_due(job, ctx.policy, job.began)
     # An earlier job's redos and retries came later; of this one the summary tells the whole time
     took = first - began if first is not None and last is not None and first <= last else None
     return Past(

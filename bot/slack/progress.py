@@ -96,7 +96,7 @@ def _ends_at(ctx: Context, job: Job, plan: Plan, batches: Sequence[Submission], 
 
 
 def _usual(ctx: Context, job: Job, plan: Plan) -> Usual:
-    started = job.started_at or job.created_at
+    started = job.began
     sampling = job.state is JobState.PILOT
     begins = None if sampling else ctx.queries.begins_at(job.id)
     batch, calls = (plan.quotes.get(lane, plan.quote).seconds for lane in (Lane.BATCH, Lane.LIVE))

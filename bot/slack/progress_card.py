@@ -189,7 +189,7 @@ def _time(job: Job, progress: Progress, now: datetime) -> str:
         return _turn(progress.queue, now)
     if progress.pauses and not job.spec.get("route") and progress.at_provider <= 0:
         return f"goes on when {progress.pauses[0].provider} works again"
-    started = job.started_at or job.created_at
+    started = job.began
     latest = started + timedelta(seconds=job.window_seconds)
     if progress.ends_at is not None and progress.ends_at >= now:
         said = f"done about {w.when(rounded(progress.ends_at, now), now)}"
