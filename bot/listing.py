@@ -127,7 +127,7 @@ def _models_table(provider: str, cards: Sequence[ModelCard]) -> Table:
     for card in cards:
         prices = [_price_of(card, lane) for lane in (Lane.BATCH, Lane.LIVE)]
         until = str(card.shutdown) if card.shutdown else ""
-        table.add_row(f"  {escape(card.id)}", *prices, str(card.references), until)
+        table.add_row(f"  {escape(card.id)}", *prices, _references(card), until)
     return table
 
 
@@ -137,6 +137,10 @@ def _price_of(card: ModelCard, lane: Lane) -> str:
         return "–"
     price = card.price(lane, card.default_size, None)
     return f"{price.low.normalize():f}" if price else "unknown"
+
+
+def _references(card: ModelCard) -> str:
+    return f"1 to {card.references}" if card.edits_only else str(card.references)
 
 
 def _gone(card: ModelCard) -> str:

@@ -148,6 +148,8 @@ class ModelCard(_Frozen):
     default_quality: str | None = None
     references: int = 0
     """How many reference pictures one request may carry."""
+    edits_only: bool = False
+    """Makes nothing of words alone: it needs a reference."""
     reference_tokens: int = 1_120
     """Input tokens of one reference picture; where a vendor does not say, the most that another says."""
     transparency: bool = False

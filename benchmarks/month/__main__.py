@@ -30,8 +30,6 @@ SIZES = (*range(3, 9), 20, 24)
 """Pictures of a small job."""
 VECTOR_SIZES = (2, 3)
 """A vector picture takes half a second to draw and render."""
-NEEDS_A_PICTURE = frozenset({"fal-ai/flux-pro/kontext/max"})
-"""Models that make nothing of words alone."""
 
 
 def models(world: World) -> list[ModelCard]:
@@ -42,7 +40,7 @@ def models(world: World) -> list[ModelCard]:
         for card in provider.models.values()
         if card.provider in world.vendors
         and (card.prices or card.provider == "openai_compatible")
-        and card.id not in NEEDS_A_PICTURE
+        and not card.edits_only
         and not card.retired(BEGIN.date() + timedelta(days=29))
     ]
 

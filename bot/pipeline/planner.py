@@ -109,7 +109,11 @@ class Planner:
     def _plain(self) -> routing.Need:
         """What a picture without wishes of its own needs."""
         spec = self._spec
-        return routing.Need("any", spec.lane, spec.size, 0, spec.background, spec.quality, spec.model)
+        wanted = (models.get(spec.model or "") for models in self._cards.values())
+        references = int(any(card is not None and card.edits_only for card in wanted))
+        return routing.Need(
+            "any", spec.lane, spec.size, references, spec.background, spec.quality, spec.model
+        )
 
     def _by_route(self, need: routing.Need) -> routing.Choice:
         """Raises PlanError with what each provider of the route says against it."""
@@ -170,10 +174,9 @@ class Planner:
         background = wish.background or spec.background
         if background == "transparent" and not card.transparency:
             raise PlanError(f"{card.id} cannot make transparent backgrounds")
-        if len(wish.references) > card.references:
-            raise PlanError(
-                f"{card.id} takes {card.references} reference pictures, not {len(wish.references)}"
-            )
+        problem = routing.wrong_references(card, len(wish.references))
+        if problem:
+            raise PlanError(problem)
         same = [card.provider, card.id, wish.prompt, str(made), quality, background, list(wish.references)]
         text = json.dumps(same, ensure_ascii=False, separators=(",", ":"))
         repeat = seen[text] = seen.get(text, -1) + 1

@@ -134,13 +134,22 @@ def objection(card: ModelCard, need: Need, today: date) -> str | None:
         return f"{card.id} was shut down on {card.shutdown}"
     if need.lane not in card.lanes:
         return f"{card.id} has no {need.lane} lane"
-    if need.references > card.references:
-        return f"{card.id} takes {card.references} reference pictures, not {need.references}"
+    if (said := wrong_references(card, need.references)) is not None:
+        return said
     if need.background == "transparent" and not card.transparency:
         return f"{card.id} cannot make transparent backgrounds"
     if made_size(card, need) is None:
         return f"{card.id} cannot make a picture of the shape {need.size}"
     return prompts.lint(need.prompt, card)
+
+
+def wrong_references(card: ModelCard, number: int) -> str | None:
+    """Why this model cannot do with so many reference pictures, without full stop; None if it can."""
+    if number > card.references:
+        return f"{card.id} takes {card.references} reference pictures, not {number}"
+    if card.edits_only and not number:
+        return f"{card.id} only changes pictures; give each row a “reference”, or use another model"
+    return None
 
 
 def objections(route: Sequence[str], cards: Cards, need: Need, today: date) -> Iterator[str]:

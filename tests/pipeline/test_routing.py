@@ -129,6 +129,25 @@ def test_a_row_that_nobody_can_make_says_why() -> None:
         planner().add([wish("a mug", references=tuple("abcdefghi"))])
 
 
+def test_a_model_that_only_changes_pictures_gets_none_without_a_reference() -> None:
+    editor = card("north", "n-edit", references=2, edits_only=True)
+    cards = {**CARDS, "north": {"n-edit": editor, **CARDS["north"]}}
+    changed = choose(["north"], cards, replace(PLAIN, references=1), TODAY)
+    made = choose(["north"], cards, PLAIN, TODAY)
+    assert changed is not None
+    assert made is not None
+    assert (changed.card.id, made.card.id) == ("n-edit", "n-plain")
+    for spec in (
+        JobSpec(provider="north", model="n-edit"),
+        JobSpec(route=("north", "west-of-it"), model="n-edit"),
+    ):
+        plan = Planner("j", spec, {**cards, "west-of-it": {}}, Policy(), START)
+        (item,) = plan.add([wish("a mug", references=("https://x.example/1.png",))])
+        assert item.model == "n-edit"
+        with pytest.raises(PlanError, match="n-edit only changes pictures; give each row a “reference”"):
+            plan.add([wish("a mug", 2)])
+
+
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
