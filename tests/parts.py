@@ -5,12 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import random
+import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -78,7 +80,10 @@ def make_context(
     """A Context over `folder`; opening it again over the same folder is a restart."""
     clock = clock or TestClock()
     folder.mkdir(parents=True, exist_ok=True)
-    engine = open_engine(url or f"sqlite:///{folder / 'imgbatch.db'}")
+    path = folder / "imgbatch.db"
+    if url is None and not path.exists():
+        path.write_bytes(_empty_store())
+    engine = open_engine(url or f"sqlite:///{path}")
     migrate(engine, folder / "migrate.lock")
     writer = Writer(engine)
     if providers is None:
@@ -107,6 +112,17 @@ def make_context(
         for pool in (renderers, *callers.values()):
             pool.shutdown(wait=True, cancel_futures=True)
         engine.dispose()
+
+
+@cache
+def _empty_store() -> bytes:
+    """A data store in its newest form: to copy one takes a hundredth of making it."""
+    with tempfile.TemporaryDirectory() as name:
+        path = Path(name) / "imgbatch.db"
+        engine = open_engine(f"sqlite:///{path}")
+        migrate(engine)
+        engine.dispose()
+        return path.read_bytes()
 
 
 def sheet(folder: Path, rows: list[dict[str, str]], name: str = "sheet.csv") -> Path:

@@ -31,7 +31,7 @@ from bot.pipeline.rounds import STAGES
 from bot.runtime import Context, now
 from bot.slack.announcer import announce
 from providers import catalogue
-from providers.base import Lane, Provider
+from providers.base import Lane, Provider, Size
 from providers.openai import OpenAI
 from providers.xai import XAI
 from storage.blobs import FolderBlobs
@@ -188,6 +188,7 @@ def _the_job(ctx: Context, sheet: Path, lane: str, deadline: str | None, variant
     spec = JobSpec(
         template="{{ prompt }}", provider=next(iter(ctx.providers)), lane=Lane(lane), deadline=deadline,
         rush=deadline is not None, variants=variants,
+        size=Size(64, 64) if "sketch" in ctx.providers else None,
     )  # fmt: skip
     wanted = Wanted(sheet, sheet.name, spec, "crash test")
     every = [state for state in JobState if state is not JobState.DRAFT]

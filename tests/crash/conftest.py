@@ -17,7 +17,7 @@ import pytest
 def forks() -> ForkServerContext:
     """Makes children cheaply, and without the threads of the test process."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["tests.crash.child"])
+    context.set_forkserver_preload(["tests.crash.warm"])
     return context
 
 
