@@ -40,7 +40,6 @@ def models(world: World) -> list[ModelCard]:
         for card in provider.models.values()
         if card.provider in world.vendors
         and (card.prices or card.provider == "openai_compatible")
-        and not card.edits_only
         and not card.retired(BEGIN.date() + timedelta(days=29))
     ]
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from PIL import Image
 from slack_sdk import WebClient
 
 from benchmarks.month.vendors import SharedClock, Vendor, vendors
@@ -45,6 +46,8 @@ USUAL: Mapping[str, float] = {
 """A vendor's good day: one call in a hundred fails in passing, and of the pictures 98.5% come out."""
 PRODUCTS = ("mug", "bag", "chair", "lamp", "shirt", "watch", "bottle", "sofa")
 """Each has its template."""
+REFERENCE = "before.png"
+"""For models that only change pictures."""
 TAKES: Mapping[str, float] = {"fal": 10, "bfl": 10}
 """Seconds a picture takes at the vendors that queue live calls; those are seconds of the shared clock."""
 
@@ -86,11 +89,12 @@ class World:
         """A job of one picture a colour has been started; `words` come to every fourth prompt."""
         self.jobs, self.pictures = self.jobs + 1, self.pictures + len(colours)
         path, product = self.folder / "sheet.csv", PRODUCTS[self.jobs % len(PRODUCTS)]
+        reference = REFERENCE if card.edits_only else ""
         lines = [
-            f"J{self.jobs:05d}-{number},{colour},{words if number % 4 == 0 else ''}"
+            f"J{self.jobs:05d}-{number},{colour},{words if number % 4 == 0 else ''},{reference}"
             for number, colour in enumerate(colours, 1)
         ]
-        path.write_text("\n".join(["sku,colour,note", *lines]) + "\n", encoding="utf-8")
+        path.write_text("\n".join(["sku,colour,note,reference", *lines]) + "\n", encoding="utf-8")
         spec = JobSpec(
             template=f"Studio photo of a {{{{ colour }}}} {product}, {{{{ sku }}}} {{{{ note }}}}",
             provider=card.provider,
@@ -98,7 +102,8 @@ class World:
             lane=card.lane_for(lane),
             title=f"batch {self.jobs}",
         )
-        job, _ = create_job(self.ctx, Wanted(path, path.name, spec, "ana"), self.clock())
+        wanted = Wanted(path, path.name, spec, "ana", files=self.folder.joinpath)
+        job, _ = create_job(self.ctx, wanted, self.clock())
         start(self.ctx, job, self.clock())
         self.settle()
         found = self.ctx.queries.job(job.id)
@@ -182,6 +187,7 @@ def world(folder: Path) -> Iterator[World]:
         disk = Disk(folder / "blobs")
         object.__setattr__(ctx, "blobs", disk)
         client = WebClient(token=workspace.bot_token, base_url=workspace.api_url)
+        Image.new("RGB", (64, 64), "grey").save(folder / REFERENCE)
         made = World(ctx, clock, running, disk, client, channel, folder)
         for name in running:
             made.mend(name)
