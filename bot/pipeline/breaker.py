@@ -3,8 +3,8 @@
 The pause of a provider in the data store is the breaker's state. Closed: no pause. Open: paused until a time.
 Half-open: that time has passed, and a few pictures go out to see; when they come back the pause ends, when
 they do not it begins anew. Outage: of at least `breaker_samples` recent answers fewer than `breaker_floor`
-were pictures. Being turned away counts as an answer; a refusal of the content does not, since it says nothing
-about the provider.
+were pictures; or, where calls are slow and so answers few, none of half as many over `SLOWLY`. Being turned
+away counts as an answer; a refusal of the content does not, since it says nothing about the provider.
 """
 
 from __future__ import annotations
@@ -48,6 +48,9 @@ SPEAKING = frozenset(
 
 ALIVE = frozenset({MADE, FailureKind.CONTENT_POLICY.value, FailureKind.MALFORMED_REQUEST.value})
 """Outcomes of a provider that does its work."""
+
+SLOWLY = timedelta(minutes=2)
+"""Failures alone over so long are no passing thing, though they are few."""
 
 PROBES = 3
 """Pictures that go out to a provider, in each lane, to see whether it works again."""
@@ -93,6 +96,8 @@ class Recent:
     """Calls it did not take, of submissions that still wait."""
     most_tries: int = 0
     """The most times one of those was turned away in a row."""
+    over: timedelta = timedelta(0)
+    """Between the oldest of the answers counted and the newest."""
 
     @property
     def samples(self) -> int:
@@ -130,22 +135,27 @@ def recent(
     and their order says nothing.
     """
     made = failed = 0
-    last: datetime | None = None
+    newest = last = None
     for outcome, at in answers:
         if made + failed >= 2 * samples and at != last:
             break
         made, failed, last = made + (outcome == MADE), failed + (outcome != MADE), at
-    return Recent(made, failed, *away)
+        newest = newest or at
+    over = newest - last if newest and last else timedelta(0)
+    return Recent(made, failed, *away, over=over)
 
 
 def trouble(found: Recent, policy: Policy) -> Trouble | None:
     """Whether the provider has stopped working.
 
     samples = made + failed + turned away; outage if samples >= `breaker_samples` and
-    made / samples < `breaker_floor`. Unreachable if nothing was made and one submission was turned away
-    `breaker_tries` times in a row, since batches are few.
+    made / samples < `breaker_floor`, or if nothing was made and half as many failed, over `SLOWLY`.
+    Unreachable if nothing was made and one submission was turned away `breaker_tries` times in a row, since
+    batches are few.
     """
-    if found.samples >= policy.breaker_samples and found.made < policy.breaker_floor * found.samples:
+    slowly = not found.made and 2 * found.failed >= policy.breaker_samples and found.over >= SLOWLY
+    enough = slowly or found.samples >= policy.breaker_samples
+    if enough and found.made < policy.breaker_floor * found.samples:
         share, floor = percent(found.made / found.samples), whole_percent(policy.breaker_floor)
         reason = f"{found.made} of its last {found.samples} answers were pictures ({share}, floor {floor})"
         return Trouble(UNREACHABLE if found.turned_away > found.failed else OUTAGE, reason)

@@ -34,6 +34,11 @@ POLICY = Policy(breaker_floor=0.5, breaker_samples=20, breaker_tries=5)
         (Recent(), None),
         (Recent(made=0, failed=19), None),  # 19 samples are too few
         (Recent(made=0, failed=20), OUTAGE),  # 0 / 20 = 0%
+        (Recent(made=0, failed=10, over=timedelta(minutes=2)), OUTAGE),  # few, but for as long
+        (Recent(made=0, failed=10, over=timedelta(seconds=119)), None),
+        (Recent(made=0, failed=9, over=timedelta(minutes=4)), None),
+        (Recent(made=1, failed=18, over=timedelta(minutes=4)), None),
+        (Recent(made=0, failed=9, turned_away=9, over=timedelta(minutes=4)), None),
         (Recent(made=10, failed=10), None),  # 10 / 20 = 50%, not under the floor
         (Recent(made=9, failed=11), OUTAGE),  # 9 / 20 = 45%
         (Recent(made=980, failed=20), None),  # 2% on an ordinary day
@@ -59,7 +64,7 @@ def test_only_the_newest_answers_count() -> None:
     answers = [("server_error", START - timedelta(seconds=n)) for n in range(25)]
     answers += [("made", START - timedelta(seconds=n)) for n in range(25, 1025)]
     found = recent(answers, samples=20)
-    assert (found.made, found.failed) == (15, 25)
+    assert (found.made, found.failed, found.over) == (15, 25, timedelta(seconds=39))
     assert trouble(found, POLICY)
 
 
