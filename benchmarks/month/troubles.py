@@ -23,6 +23,8 @@ TARGET, ALERT, LUCK = 0.98, 0.95, 0.0002
 """The rules as the program comes with them (docs/operating.md)."""
 SPEAKING = ("made", "server_error", "timeout", "unknown")
 """Answers that say how a vendor does; “too many requests” and refused contents do not."""
+SLOW = 6
+"""Pictures of a job whose model is slow; only batches about as large say what is usual."""
 REFUSING = ("refused value", "refused in many", "stricter rules")
 """Kinds after which refusals of small jobs may be told of, within a day, by what they share."""
 
@@ -209,12 +211,14 @@ class Troubles:
     def slow(self) -> Trouble:
         """A model that was used before takes four times as long for four jobs; another one each time, because
         it is told until it has been quick for as many."""
-        used = Counter(job.model for job in self.world.ctx.queries.jobs() if job.provider == "fal")
+        alike = range(SLOW // 2, 2 * SLOW + 1)
+        jobs = self.world.ctx.queries.jobs()
+        used = Counter(job.model for job in jobs if job.provider == "fal" and job.items in alike)
         fresh = [card for card in self.cards if card.id in used and card.id not in self.slowed]
         card = max(fresh, key=lambda card: used[card.id])
         self.slowed.add(card.id)
         self.world.vendors["fal"].turn(latency=4 * TAKES["fal"])
-        jobs = [self.world.begin(card, Lane.LIVE, self.colours(10)) for _ in range(4)]
+        jobs = [self.world.begin(card, Lane.LIVE, self.colours(SLOW)) for _ in range(4)]
 
         def to_see() -> bool:
             return all(sum(self.world.ended(job)) == job.items for job in jobs)

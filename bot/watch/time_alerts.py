@@ -22,6 +22,13 @@ SHOWN = 6
 OF_A_SIZE = 4
 """Submissions are compared of which neither has more than so many times the other's pictures."""
 
+OF_A_CROWD = 2
+"""Live calls of one batch wait for each other at the provider, so each of many takes longer than each of few:
+batches are compared of which neither has more than so many times the other's calls."""
+
+AT_ONCE = 100
+"""More calls than that are not under way together, and count as so many."""
+
 
 @dataclass(frozen=True, slots=True)
 class Timed:
@@ -78,13 +85,12 @@ def slowness(found: Taken, rules: AlertRules, told_at: datetime | None = None) -
     `time_history` before them, and three robust spreads more. All of them, because one batch may be slow for
     reasons of its own. One that is not answered counts as soon as it has taken that long. Needs
     `history_least` earlier ones and `time_sample` pictures in the newest. Submissions of another order of
-    size than the newest are left out (`OF_A_SIZE`).
+    size than the newest are left out (`OF_A_SIZE`), and live ones of another number of calls (`OF_A_CROWD`).
 
     Once told, at `told_at`: as long as the newest, in the middle, are half of that beyond what was usual
     before; until `time_history` batches were as slow, since that is what is usual then.
     """
-    size = found.batches[0].pictures / found.batches[0].calls if found.batches else 0
-    alike = [one for one in found.batches if _alike(one.pictures / one.calls, size)]
+    alike = [one for one in found.batches if _alike(one, found.batches[0], live=found.lane == Lane.LIVE)]
     # Those that were told of may have ended later: what is new has begun since.
     since = [one for one in alike if told_at and one.began_at > told_at]
     answered = [one for one in alike[len(since) :] if not one.going]
@@ -106,8 +112,10 @@ def slowness(found: Taken, rules: AlertRules, told_at: datetime | None = None) -
     return Slowness(latest, known, past, slow)
 
 
-def _alike(one: float, other: float) -> bool:
-    return max(one, other) <= OF_A_SIZE * min(one, other)
+def _alike(one: Timed, other: Timed, *, live: bool) -> bool:
+    sizes = one.pictures / one.calls, other.pictures / other.calls
+    crowds = min(one.calls, AT_ONCE), min(other.calls, AT_ONCE)
+    return max(sizes) <= OF_A_SIZE * min(sizes) and (not live or max(crowds) <= OF_A_CROWD * min(crowds))
 
 
 def _beyond(seconds: float, known: Usual, rules: AlertRules, *, told: bool) -> bool:

@@ -55,6 +55,15 @@ class TestSlowness:
         large = [replace(one, calls=1) for one in found.batches[:4]]
         assert slow(replace(found, batches=(*large, *found.batches[4:]))) is None
 
+    def test_live_calls_of_another_number_say_nothing_as_they_wait_for_each_other(self) -> None:
+        found = taken([120] * 4)
+        many = tuple(replace(one, pictures=60, calls=60) for one in found.batches[:4])
+        assert slow(replace(found, batches=(*many, *found.batches[4:]))) is None
+        assert slow(replace(found, lane="batch", batches=(*many, *found.batches[4:]))) is True
+        most = tuple(replace(one, pictures=700, calls=700) for one in found.batches[:4])
+        large = tuple(replace(one, pictures=150, calls=150) for one in found.batches[4:])
+        assert slow(replace(found, batches=(*most, *large))) is True, "no more than a hundred are out at once"
+
     def test_one_that_is_not_answered_counts_once_it_is_late(self) -> None:
         found = taken([120, 120, 120])
         waits = Timed(20.0, 20, 20, START + 9 * HOUR, going=True)
