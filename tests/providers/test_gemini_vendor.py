@@ -160,7 +160,7 @@ def test_a_batch_that_failed_is_rejected_with_the_vendors_reason(start: Start) -
 
 
 def test_what_a_cancelled_batch_delivers_is_kept(start: Start) -> None:
-    bench, _ = start("cancelled_delivers=on", "batch_seconds=0.6", "cancelling_seconds=0.5")
+    bench, _ = start("cancelled_delivers=on", "batch_seconds=4", "cancelling_seconds=0.5")
     handle = bench.provider.submit(outgoing(bench, [f"number {n}" for n in range(4)], Lane.BATCH))
     assert isinstance(handle, Handle)
     for _ in range(1_000):
